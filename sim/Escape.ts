@@ -1,0 +1,135 @@
+/**
+ * Traps for what leaves the simulated world: the machine's clock, randomness, timers, network and promises.
+ *
+ * A run is synchronous, so whatever calls one of these globals during it is the program under test or a library that
+ * it uses. The call is noted with its place in the source and refused with an error, since its answer could not be
+ * replayed. Calls by Node's own internals (a write to the console, say) go through.
+ *
+ * Not trapped: code that took a global into a variable before the run, `await` on a native promise outside of any
+ * Effect (nothing can observe it), and `node:` modules. Such a run shows as a deadlock or as a replay that differs.
+ */
+
+/** The first call that left the simulated world. */
+export interface Escape {
+  /** What was called: `Math.random`, `setTimeout` .. */
+  readonly api: string
+  /** What a program uses in its place. */
+  readonly instead: string
+  /** The first frame outside Effect and the simulator: `function (file:line:column)`; else the fiber; else "". */
+  readonly place: string
+}
+
+/** The defect with which a trapped call dies. */
+export class EscapeError extends Error {
+  override readonly name = "EscapeError"
+}
+
+type Anything = (...args: ReadonlyArray<never>) => unknown
+
+interface Trap {
+  readonly owner: object
+  readonly key: string
+  readonly api: string
+  readonly instead: string
+}
+
+const timers = "use Effect.sleep, Effect.timeout or a Schedule"
+const promises = "use an Effect; wrap foreign promises in a service that the simulation replaces"
+const clock = "use Clock.currentTimeMillis or DateTime.now"
+const random = "use Effect's Random"
+
+const traps: ReadonlyArray<Trap> = [
+  { owner: Math, key: "random", api: "Math.random", instead: random },
+  { owner: Date, key: "now", api: "Date.now", instead: clock },
+  { owner: performance, key: "now", api: "performance.now", instead: "use Clock.monotonicTimeNanos" },
+  { owner: globalThis, key: "setTimeout", api: "setTimeout", instead: timers },
+  { owner: globalThis, key: "setInterval", api: "setInterval", instead: timers },
+  { owner: globalThis, key: "setImmediate", api: "setImmediate", instead: "use Effect.yieldNow" },
+  { owner: globalThis, key: "queueMicrotask", api: "queueMicrotask", instead: "use Effect.yieldNow" },
+  { owner: globalThis, key: "fetch", api: "fetch", instead: "use HttpClient" },
+  { owner: Promise.prototype, key: "then", api: "a promise", instead: promises },
+  { owner: crypto, key: "getRandomValues", api: "crypto.getRandomValues", instead: random },
+  { owner: crypto, key: "randomUUID", api: "crypto.randomUUID", instead: random }
+]
+
+interface Original {
+  readonly trap: Trap
+  readonly descriptor: PropertyDescriptor | undefined
+}
+
+const RealDate = Date
+
+/**
+ * Runs `body` with the traps set and gives the first escape, if any. Sets everything back however the body ends.
+ * `fiberInCharge` names the running fiber, for calls that Effect makes on behalf of the program (`Effect.promise`).
+ */
+export const trapped = <A>(body: () => A, fiberInCharge: () => string): { readonly value: A; readonly escape: Escape | undefined } => {
+  let escape: Escape | undefined
+  const caught = (api: string, instead: string): boolean => {
+    const frames = callerFrames()
+    if (frames[0]?.includes("node:internal") === true) return false
+    // Effect hashes functions by identity with Math.random; the value never reaches a program.
+    if (api === "Math.random" && frames[0]?.includes("/node_modules/effect/") === true) return false
+    escape ??= { api, instead, place: frames.find((frame) => !isInternal(frame)) ?? fiberInCharge() }
+    return true
+  }
+  const originals = traps.map((trap) => install(trap, caught))
+  globalThis.Date = trapDate(caught)
+  try {
+    return { value: body(), escape }
+  } finally {
+    globalThis.Date = RealDate
+    for (const original of originals) restore(original)
+  }
+}
+
+/** What to tell about an escape, in one sentence. */
+export const describeEscape = (escape: Escape): string =>
+  `the program left the simulated world through ${escape.api}${escape.place === "" ? "" : ` at ${escape.place}`}: ${escape.instead}`
+
+const install = (trap: Trap, caught: (api: string, instead: string) => boolean): Original => {
+  const descriptor = Object.getOwnPropertyDescriptor(trap.owner, trap.key)
+  const real: unknown = Reflect.get(trap.owner, trap.key)
+  if (isFunction(real)) {
+    const value = function(this: unknown, ...args: ReadonlyArray<never>): unknown {
+      if (caught(trap.api, trap.instead)) throw new EscapeError(`${trap.api} during a simulated run: ${trap.instead}`)
+      return Reflect.apply(real, this, args)
+    }
+    Object.defineProperty(trap.owner, trap.key, { value, configurable: true, writable: true, enumerable: false })
+  }
+  return { trap, descriptor }
+}
+
+const restore = ({ trap, descriptor }: Original): void => {
+  if (descriptor === undefined) Reflect.deleteProperty(trap.owner, trap.key)
+  else Object.defineProperty(trap.owner, trap.key, descriptor)
+}
+
+/** `new Date(x)` is a calculation and stays; `new Date()` and `Date()` read the machine's clock. */
+const trapDate = (caught: (api: string, instead: string) => boolean): DateConstructor =>
+  new Proxy(RealDate, {
+    construct: (target, args, newTarget) => {
+      if (args.length === 0 && caught("new Date()", clock)) throw new EscapeError(`new Date() during a simulated run: ${clock}`)
+      return Reflect.construct(target, args, newTarget)
+    },
+    apply: (target, self, args) => {
+      if (caught("Date()", clock)) throw new EscapeError(`Date() during a simulated run: ${clock}`)
+      return Reflect.apply(target, self, args)
+    }
+  })
+
+const isFunction = (value: unknown): value is Anything => typeof value === "function"
+
+/** The frames above the trap, innermost first, without the leading "at". */
+const callerFrames = (): ReadonlyArray<string> => {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 40
+  const stack = new Error().stack ?? ""
+  Error.stackTraceLimit = limit
+  return stack.split("\n").slice(1).map((line) => line.trim().replace(/^at /, ""))
+    .filter((frame) => !frame.includes("/sim/Escape."))
+}
+
+const isInternal = (frame: string): boolean =>
+  frame.includes("/node_modules/effect/") || frame.includes("node:") || /\/sim\/(Kernel|Sim)\./.test(frame) ||
+  frame.startsWith("Reflect.") || frame.startsWith("new Promise") || frame.includes("(<anonymous>)")

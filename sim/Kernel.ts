@@ -1,0 +1,302 @@
+/**
+ * The kernel of a run: scheduler, virtual clock and random source of one Effect program, in one thread and without a
+ * single promise. It decides at every operation of every fiber which fiber goes on.
+ *
+ * How it gets its hands on a program that knows nothing of it (Effect 4.1):
+ * - `shouldYield` is asked before every step of a fiber's run loop; answering true preempts the fiber, and what it
+ *   would have done next comes back as a task.
+ * - Effect resumes waiters (Deferred, join, callbacks, interruption) on the stack of whoever completes them. Such a
+ *   fiber asks `shouldYield` too while another one is current: it is made to yield, so that its resumption becomes a
+ *   task among the others and the schedule decides when it runs.
+ * - `Clock.sleep` registers a timer; when nothing is runnable the clock jumps to the next one. All timers of an instant
+ *   become runnable together, so that their order is a choice as well.
+ *
+ * Not modelled: code takes no virtual time, so a timer never overtakes a fiber that is runnable.
+ */
+import { Clock, Context, Duration, Effect, Exit, Fiber, Logger, Metric, Random, Scheduler, Tracer } from "effect"
+import { Choices } from "./Choices.ts"
+import type { Stream } from "./Choices.ts"
+import { fiberName } from "./FiberName.ts"
+import { RunContext } from "./RunContext.ts"
+import type { Chooser, Decision, Strategy } from "./Strategy.ts"
+import { Timers } from "./Timers.ts"
+import type { StepRecord } from "./Trace.ts"
+import { TraceHash } from "./TraceHash.ts"
+import { makeTracer } from "./SimTracer.ts"
+
+/** The wall clock of every run starts here: 2026-01-01T00:00:00Z. The monotonic clock starts at 0. */
+export const epochMs = 1_767_225_600_000
+
+/** Effect needs two steps after a preemption to get back to where it was; yielding earlier would never progress. */
+const stepsBeforeYield = 3
+
+/** Steps watched, once the limit is reached, to name the fibers that spin. */
+const spinWindow = 2_000
+
+export interface KernelOptions {
+  readonly seed: number
+  readonly strategy: Strategy
+  readonly stepsMax: number
+  /** Keeps the deviations and a record of every switch. */
+  readonly record: boolean
+}
+
+/** How the loop ended: the root fiber is done, nothing can move any more, or the step limit was reached. */
+export type Ending = "done" | "deadlock" | "step-limit"
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+export class Kernel implements Scheduler.Scheduler {
+  readonly executionMode = "async"
+  readonly hash = new TraceHash()
+  readonly choices: Choices
+  readonly records: Array<StepRecord> = []
+  readonly reached = new Map<string, number>()
+  steps = 0
+  nowMs = 0
+
+  private readonly stepsMax: number
+  private readonly record: boolean
+  private readonly chooser: Chooser
+  private readonly timers = new Timers()
+  /** Tasks that could run, oldest first, and the number of the fiber that put each there. */
+  private readonly tasks: Array<() => void> = []
+  private readonly owners: Array<number> = []
+  /** Which of `tasks` runs next when a preemption has already chosen; -1 otherwise. */
+  private chosen = -1
+  private current: AnyFiber | undefined
+  private currentNumber = -1
+  /** Owner of the task being dispatched, until its first fiber shows up. */
+  private arriving = -1
+  /** The fiber that is about to put its own resumption into the queue because we told it to yield. */
+  private yielding = -1
+  private stepsAtSwitch = 0
+  private base = -1
+  private readonly fibers: Array<AnyFiber> = []
+  private readonly seen: Array<boolean> = []
+  private aborted = false
+  private spinning: Map<number, number> | undefined
+  private readonly decision: { current: number; runnable: number; readonly fiberAt: (k: number) => number }
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
+
+  constructor(options: KernelOptions) {
+    this.stepsMax = options.stepsMax
+    this.record = options.record
+    this.choices = new Choices({ seed: options.seed, hash: this.hash, record: options.record })
+    this.chooser = options.strategy.begin(this.choices.scheduling)
+    const decision = { current: -1, runnable: 0, fiberAt: (k: number) => this.owners[k] ?? -1 } satisfies Decision
+    this.decision = decision
+    this.dispatcher = { scheduleTask: (task) => this.enqueue(task), flush: () => {} }
+  }
+
+  /** Runs the program to its end. Must not be called while another run is under way on this thread. */
+  run<A, E>(program: Effect.Effect<A, E, RunContext>): { readonly ending: Ending; readonly exit: Exit.Exit<A, E> | undefined } {
+    const root = Effect.runForkWith(this.context())(program, { scheduler: this })
+    for (;;) {
+      this.endStretch()
+      if (this.aborted) return { ending: "step-limit", exit: undefined }
+      const exit = root.pollUnsafe()
+      if (exit !== undefined) return { ending: "done", exit }
+      if (this.tasks.length === 0 && !this.fireTimers()) return { ending: "deadlock", exit: undefined }
+      this.dispatch()
+    }
+  }
+
+  // Scheduler ---------------------------------------------------------------------------------------------------------
+
+  shouldYield(fiber: AnyFiber): boolean {
+    if (fiber !== this.current) {
+      const arrival = this.arrive(fiber)
+      if (arrival !== "current") return arrival === "yields"
+    }
+    if (++this.steps > this.stepsMax && this.overLimit()) return true
+    const runnable = this.tasks.length
+    if (runnable === 0 || fiber.currentOpCount < stepsBeforeYield) return false
+    this.decision.current = this.currentNumber
+    this.decision.runnable = runnable
+    const choice = this.chooser(this.decision)
+    this.choices.note("schedule", choice)
+    if (choice === 0) return false
+    this.chosen = choice - 1
+    this.yielding = this.currentNumber
+    return true
+  }
+
+  makeDispatcher(): Scheduler.SchedulerDispatcher {
+    return this.dispatcher
+  }
+
+  private enqueue(task: () => void): void {
+    this.tasks.push(task)
+    this.owners.push(this.yielding >= 0 ? this.yielding : this.currentNumber)
+    this.yielding = -1
+  }
+
+  /**
+   * A fiber that is not the current one runs. It becomes the current one when the task being dispatched is its own;
+   * otherwise it was resumed on the stack of another and yields, unless it ends there and then.
+   */
+  private arrive(fiber: AnyFiber): "current" | "yields" | "ends" {
+    const number = this.numberOf(fiber)
+    const isNew = this.seen[number] !== true
+    if (isNew) {
+      this.seen[number] = true
+      this.fibers.push(fiber)
+    }
+    if (this.current === undefined && (isNew || number === this.arriving)) {
+      this.current = fiber
+      this.currentNumber = number
+      return "current"
+    }
+    // Interrupted before its first step: the task with its body is still queued and would run it, and the interruption
+    // would be lost, if this yielded. It ends in this step, without running any code of its own.
+    if (isNew && isInterrupted(fiber)) return "ends"
+    this.yielding = number
+    return "yields"
+  }
+
+  private numberOf(fiber: AnyFiber): number {
+    if (this.base < 0) this.base = fiber.id
+    return fiber.id - this.base
+  }
+
+  // Loop --------------------------------------------------------------------------------------------------------------
+
+  /** The running stretch of a fiber is over: adds it to the trace. */
+  private endStretch(): void {
+    const number = this.currentNumber
+    if (number >= 0) {
+      const steps = this.steps - this.stepsAtSwitch
+      this.hash.fold(number, steps)
+      if (this.steps >= this.hash.markDue) this.hash.mark(this.steps)
+      if (this.record && this.current !== undefined) {
+        this.records.push({ step: this.stepsAtSwitch, steps, atMs: this.nowMs, fiber: number, name: fiberName(this.current) })
+      }
+    }
+    this.stepsAtSwitch = this.steps
+    this.current = undefined
+    this.currentNumber = -1
+  }
+
+  private dispatch(): void {
+    let index = this.chosen
+    this.chosen = -1
+    if (index < 0) {
+      index = 0
+      if (this.tasks.length > 1) {
+        this.decision.current = -1
+        this.decision.runnable = this.tasks.length
+        index = this.chooser(this.decision)
+        this.choices.note("schedule", index)
+      }
+    }
+    const task = index === 0 ? this.tasks.shift() : this.tasks.splice(index, 1)[0]
+    const owner = index === 0 ? this.owners.shift() : this.owners.splice(index, 1)[0]
+    if (task === undefined || owner === undefined) throw new Error(`Kernel: no task ${index} to run`)
+    this.arriving = owner
+    task()
+    this.arriving = -1
+  }
+
+  /** Moves the clock to the next timer and makes all timers of that instant runnable. False when there is none. */
+  private fireTimers(): boolean {
+    const at = this.timers.nextAt()
+    if (at === undefined) return false
+    if (at > this.nowMs) this.nowMs = at
+    this.hash.fold(-1, Math.round(at * 1000) | 0)
+    for (let timer = this.timers.takeDue(this.nowMs); timer !== undefined; timer = this.timers.takeDue(this.nowMs)) {
+      const due = timer
+      this.tasks.push(() => {
+        const fire = due.fire
+        due.fire = undefined
+        fire?.()
+      })
+      this.owners.push(due.owner)
+    }
+    return true
+  }
+
+  private overLimit(): boolean {
+    this.spinning ??= new Map()
+    this.spinning.set(this.currentNumber, (this.spinning.get(this.currentNumber) ?? 0) + 1)
+    this.aborted = this.steps > this.stepsMax + spinWindow
+    return this.aborted
+  }
+
+  // Services ----------------------------------------------------------------------------------------------------------
+
+  private context(): Context.Context<RunContext> {
+    const data = (n: number) => this.choices.choose("data", n)
+    return Context.empty().pipe(
+      Context.add(RunContext, {
+        choose: (stream: Stream, n: number) => this.choices.choose(stream, n),
+        reach: (name: string) => this.reached.set(name, (this.reached.get(name) ?? 0) + 1),
+        steps: () => this.steps
+      }),
+      Context.add(Clock.Clock, this.clock()),
+      Context.add(Random.Random, {
+        nextIntUnsafe: () => data(2 ** 32) * 2 ** 21 + data(2 ** 21) - 2 ** 52,
+        nextDoubleUnsafe: () => data(2 ** 32) / 2 ** 32
+      }),
+      Context.add(Tracer.Tracer, makeTracer(() => data(2 ** 32))),
+      Context.add(Metric.MetricRegistry, new Map()),
+      Context.add(Logger.CurrentLoggers, new Set())
+    )
+  }
+
+  private clock(): Clock.Clock {
+    const millis = () => epochMs + Math.floor(this.nowMs)
+    const monotonic = () => BigInt(Math.round(this.nowMs * 1e6))
+    const nanos = () => BigInt(epochMs) * 1_000_000n + monotonic()
+    return {
+      currentTimeMillisUnsafe: millis,
+      currentTimeMillis: Effect.sync(millis),
+      currentTimeNanosUnsafe: nanos,
+      currentTimeNanos: Effect.sync(nanos),
+      monotonicTimeNanosUnsafe: monotonic,
+      monotonicTimeNanos: Effect.sync(monotonic),
+      sleep: (duration) => this.sleep(Math.max(0, Duration.toMillis(duration)))
+    }
+  }
+
+  private sleep(ms: number): Effect.Effect<void> {
+    if (!Number.isFinite(ms)) return Effect.never
+    return Effect.callback<void>((resume) => {
+      const timer = this.timers.add(this.nowMs + ms, this.currentNumber, () => resume(Effect.void))
+      return Effect.sync(() => {
+        timer.fire = undefined
+      })
+    })
+  }
+
+  // Reports -----------------------------------------------------------------------------------------------------------
+
+  /** The fiber that is running, for a report: `fiber 3 in name (place)`. */
+  fiberInCharge(): string {
+    return this.current === undefined ? "" : describeFiber(this.currentNumber, this.current)
+  }
+
+  /** Fibers of the run that have not ended. */
+  unfinished(): ReadonlyArray<string> {
+    return this.fibers.filter((fiber) => fiber.pollUnsafe() === undefined)
+      .map((fiber) => describeFiber(this.numberOf(fiber), fiber))
+  }
+
+  /** Fibers that took part in the last steps before the limit, the busiest first. */
+  spinners(): ReadonlyArray<string> {
+    const byNumber = new Map(this.fibers.map((fiber) => [this.numberOf(fiber), fiber]))
+    return Array.from(this.spinning ?? []).sort((a, b) => b[1] - a[1]).flatMap(([number, steps]) => {
+      const fiber = byNumber.get(number)
+      return fiber === undefined ? [] : [`${describeFiber(number, fiber)}: ${steps} steps`]
+    })
+  }
+}
+
+const describeFiber = (number: number, fiber: AnyFiber): string => {
+  const name = fiberName(fiber)
+  return name === "" ? `fiber ${number}` : `fiber ${number} in ${name}`
+}
+
+/** Effect keeps this in a field that its types do not show; the test of lost interruptions guards it. */
+const isInterrupted = (fiber: object): boolean =>
+  "_interruptedCause" in fiber && fiber._interruptedCause !== undefined

@@ -1,0 +1,64 @@
+/**
+ * The token of a run: enough to do it again and to notice when the program is no longer the same.
+ *
+ * `m1.NAME.STRATEGY.SEED.STEPS.HASH.MARKS`, with SEED in base 36 (a leading `-` for a negative one), STEPS in base 36,
+ * HASH the 16 digits of the trace hash and MARKS two base64url characters for each step that is a power of two. It is
+ * safe in a URL, a shell and a file name.
+ */
+import { Result, Schema } from "effect"
+
+const version = "m1"
+const nameMax = 60
+
+export interface Token {
+  /** Name of the program or scenario. */
+  readonly name: string
+  readonly strategy: string
+  readonly seed: number
+  readonly steps: number
+  readonly traceHash: string
+  readonly marks: ReadonlyArray<number>
+}
+
+/** The text is no token, or one of another version. */
+export class TokenError extends Schema.TaggedError<TokenError>()("TokenError", { message: Schema.String }) {}
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+/** A name as it may stand in a token: letters, digits, `-`, `_` and `+`; anything else becomes `-`. */
+export const tokenName = (name: string): string => name.replace(/[^A-Za-z0-9_+-]/g, "-").slice(0, nameMax)
+
+export const formatToken = (token: Token): string =>
+  [
+    version,
+    tokenName(token.name),
+    token.strategy,
+    token.seed.toString(36),
+    token.steps.toString(36),
+    token.traceHash,
+    token.marks.map((mark) => alphabet.charAt(mark >> 6) + alphabet.charAt(mark & 63)).join("")
+  ].join(".")
+
+const pattern = /^([A-Za-z0-9_+-]{1,60})\.([a-z0-9-]+)\.(-?[0-9a-z]{1,11})\.([0-9a-z]{1,11})\.([0-9a-f]{16})\.((?:[A-Za-z0-9_-]{2})*)$/
+
+export const parseToken = (text: string): Result.Result<Token, TokenError> => {
+  const trimmed = text.trim()
+  if (!trimmed.startsWith(`${version}.`)) {
+    return fail(`${quote(trimmed)} is no token of this version: expected one that begins with "${version}."`)
+  }
+  const parts = pattern.exec(trimmed.slice(version.length + 1))
+  if (parts === null) return fail(`${quote(trimmed)} is no whole token: expected ${version}.NAME.STRATEGY.SEED.STEPS.HASH.MARKS`)
+  const [, name = "", strategy = "", seed = "", steps = "", traceHash = "", marks = ""] = parts
+  return Result.succeed({
+    name,
+    strategy,
+    seed: parseInt(seed, 36),
+    steps: parseInt(steps, 36),
+    traceHash,
+    marks: Array.from({ length: marks.length / 2 }, (_, i) =>
+      alphabet.indexOf(marks.charAt(2 * i)) * 64 + alphabet.indexOf(marks.charAt(2 * i + 1)))
+  })
+}
+
+const fail = (message: string): Result.Result<never, TokenError> => Result.fail(new TokenError({ message }))
+const quote = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text)
