@@ -67,7 +67,7 @@ export const trapped = <A>(body: () => A, fiberInCharge: () => string): { readon
   let escape: Escape | undefined
   const caught = (api: string, instead: string): boolean => {
     const frames = callerFrames()
-    if (frames[0]?.includes("node:internal") === true) return false
+    if (frames[0] === undefined || frames[0].includes("node:internal")) return false
     // Effect hashes functions by identity with Math.random; the value never reaches a program.
     if (api === "Math.random" && frames[0]?.includes("/node_modules/effect/") === true) return false
     escape ??= { api, instead, place: frames.find((frame) => !isInternal(frame)) ?? fiberInCharge() }

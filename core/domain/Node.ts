@@ -1,0 +1,38 @@
+/** A node of the fleet as the console shows it. */
+import { Schema } from "effect"
+import { ProcessInfo } from "./Process.ts"
+
+/**
+ * - `connecting`: not answered yet since the console started.
+ * - `up`: the last poll succeeded.
+ * - `down`: the last poll failed; `reason` says why, and what is shown of its processes is the last known state.
+ */
+export const NodeStatus = Schema.Literals(["connecting", "up", "down"])
+export type NodeStatus = typeof NodeStatus.Type
+
+/** Why a node is down: `code` for programs (the name of a reason of NodeError), `message` for people. */
+export const DownReason = Schema.Struct({ code: Schema.String, message: Schema.String })
+export type DownReason = typeof DownReason.Type
+
+export const NodeView = Schema.Struct({
+  name: Schema.String,
+  environment: Schema.optionalKey(Schema.String),
+  kind: Schema.Literals(["supervisord", "local"]),
+  status: NodeStatus,
+  reason: Schema.optionalKey(DownReason),
+  /** Since when it has this status. ISO 8601. */
+  since: Schema.String,
+  /** Last successful poll. ISO 8601; absent when there was none. */
+  last_seen: Schema.optionalKey(Schema.String),
+  /** How many processes are in each state, states without any left out. */
+  processes: Schema.Record(Schema.String, Schema.Int)
+})
+export type NodeView = typeof NodeView.Type
+
+/** A node with all its processes, as it stands in a snapshot. */
+export const NodeWithProcesses = Schema.Struct({ node: NodeView, processes: Schema.Array(ProcessInfo) })
+export type NodeWithProcesses = typeof NodeWithProcesses.Type
+
+/** The whole fleet after the event `seq`; the next event is `seq + 1`. */
+export const FleetSnapshot = Schema.Struct({ seq: Schema.Int, nodes: Schema.Array(NodeWithProcesses) })
+export type FleetSnapshot = typeof FleetSnapshot.Type

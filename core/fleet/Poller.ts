@@ -1,0 +1,66 @@
+/**
+ * Polling: one fiber a node asks it for its processes at an interval and gives the answer to the registry.
+ *
+ * Connections under way are bounded (R2.4), in two lanes: nodes that answered last time, and nodes that did not. So
+ * nodes that hang, each for a whole deadline, take places only from each other, and a node that is up waits for nobody
+ * but other live nodes.
+ */
+import { Effect, Queue, Random, type Scope, Semaphore } from "effect"
+import { describeReason } from "../domain/NodeError.ts"
+import type { NodeError } from "../domain/NodeError.ts"
+import type { PollResult } from "./FleetState.ts"
+import type { NodeDriver } from "./NodeDriver.ts"
+import { Registry } from "./Registry.ts"
+
+export interface PollOptions {
+  readonly intervalMs: number
+  /** The interval varies by this share in both directions, so that nodes are not asked all at once. */
+  readonly jitter: number
+  /** Polls under way at once of nodes that are up or were not asked yet. */
+  readonly concurrency: number
+  /** Polls under way at once of nodes that are down. */
+  readonly concurrencyDown: number
+}
+
+/** Asks the node now rather than at its next turn; several requests before it is asked count as one. */
+export type PollNow = Effect.Effect<void>
+
+export interface Poller {
+  /** Starts polling a node until the scope closes. */
+  readonly start: (name: string, driver: NodeDriver) => Effect.Effect<PollNow, never, Scope.Scope>
+}
+
+export const make = Effect.fnUntraced(function*(options: PollOptions): Effect.fn.Return<Poller, never, Registry> {
+  const registry = yield* Registry
+  const laneUp = yield* Semaphore.make(options.concurrency)
+  const laneDown = yield* Semaphore.make(options.concurrencyDown)
+
+  const poll = Effect.fn("Poller.poll")(function*(name: string, driver: NodeDriver) {
+    const result = yield* driver.processes.pipe(
+      Effect.match({ onSuccess: answered, onFailure: failed })
+    )
+    yield* registry.record(name, result)
+    return result._tag === "Answered"
+  })
+
+  const start = Effect.fnUntraced(function*(name: string, driver: NodeDriver) {
+    const asked = yield* Queue.sliding<void>(1)
+    yield* Effect.gen(function*() {
+      let up = true
+      for (;;) {
+        up = yield* (up ? laneUp : laneDown).withPermit(poll(name, driver))
+        const spread = options.jitter * (2 * (yield* Random.next) - 1)
+        yield* Effect.timeoutOption(Queue.take(asked), options.intervalMs * (1 + spread))
+      }
+    }).pipe(Effect.withSpan("Poller.node", { attributes: { node: name } }), Effect.forkScoped)
+    return Effect.asVoid(Queue.offer(asked, undefined))
+  })
+  return { start }
+})
+
+const answered = (processes: Extract<PollResult, { readonly _tag: "Answered" }>["processes"]): PollResult => ({ _tag: "Answered", processes })
+
+const failed = (error: NodeError): PollResult => ({
+  _tag: "Failed",
+  reason: { code: error.reason._tag, message: describeReason(error.reason) }
+})

@@ -1,0 +1,88 @@
+/**
+ * Around every request: its id, its log line, and the last place where anything that went wrong becomes the one error
+ * shape: unknown routes, input that does not decode, and defects (logged with their cause, answered without it).
+ */
+import { Cause, Effect, Random, SchemaIssue } from "effect"
+import { HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpApiError } from "effect/http-api"
+import { errorBody, RequestId, statusByCode } from "./ErrorBody.ts"
+import type { ErrorCode } from "./ErrorBody.ts"
+
+/** A request id that a client may send along: what is safe in a log and a header. */
+const acceptableId = /^[A-Za-z0-9._-]{1,64}$/
+
+/** An error as a response; `details` name fields. */
+export const errorResponse = (parts: {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly details?: Readonly<Record<string, unknown>>
+}): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.map(errorBody(parts), (body) => HttpServerResponse.jsonUnsafe(body, { status: statusByCode[parts.code] }))
+
+const requestId = Effect.gen(function*() {
+  const sent = (yield* HttpServerRequest.HttpServerRequest).headers["x-request-id"]
+  if (sent !== undefined && acceptableId.test(sent)) return sent
+  const high = yield* Random.nextIntBetween(0, 0xffffffff)
+  const low = yield* Random.nextIntBetween(0, 0xffffffff)
+  return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0")
+})
+
+/** Applied once, around the whole router. */
+export const middleware = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+  Effect.flatMap(requestId, (id) =>
+    app.pipe(
+      Effect.catchCause(respond),
+      Effect.map(HttpServerResponse.setHeader("x-request-id", id)),
+      Effect.annotateLogs({ request_id: id }),
+      Effect.provideService(RequestId, id)
+    ))
+
+const respond = <E>(cause: Cause.Cause<E>): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> => {
+  // The client is gone, or the console goes: there is nobody to answer.
+  if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+  for (const reason of cause.reasons) {
+    const error: unknown = reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined
+    if (HttpServerError.isHttpServerError(error)) return ofServerError(error, cause)
+    if (isSchemaError(error) && error.kind !== "Body" && error.kind !== "ResponseHeaders") return ofSchemaError(error)
+    if (HttpApiError.HttpApiPayloadTooLarge.is(error)) {
+      return errorResponse({ code: "payload_too_large", message: "the request body is too large" })
+    }
+  }
+  return internal(cause)
+}
+
+const isSchemaError = (error: unknown): error is HttpApiError.HttpApiSchemaError => HttpApiError.HttpApiSchemaError.is(error)
+
+const ofServerError = (error: HttpServerError.HttpServerError, cause: Cause.Cause<unknown>) => {
+  switch (error.reason._tag) {
+    case "RouteNotFound":
+      return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        errorResponse({ code: "unknown_route", message: `there is no ${request.method} at this path` }))
+    case "RequestParseError":
+      return errorResponse({ code: "invalid_request", message: "the request could not be read" })
+    default:
+      return internal(cause)
+  }
+}
+
+const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** Which input is wrong and why, field by field (R7.3). */
+const ofSchemaError = (error: HttpApiError.HttpApiSchemaError) => {
+  const where = error.kind.toLowerCase()
+  const fields = formatIssues(error.cause.issue).issues.map(({ message, path = [] }) => ({
+    field: [where, ...path.map((part) => String(typeof part === "object" ? part.key : part))].join("."),
+    message
+  }))
+  return errorResponse({
+    code: "invalid_request",
+    message: `invalid ${where}: ${fields.map((field) => field.field).join(", ")}`,
+    details: { fields }
+  })
+}
+
+const internal = (cause: Cause.Cause<unknown>) =>
+  Effect.andThen(
+    Effect.logError("request failed", cause),
+    errorResponse({ code: "internal", message: "the console failed to answer; its log tells more under this request id" })
+  )
