@@ -26,31 +26,39 @@ export interface ConsoleOptions {
   readonly session: SessionOptions
 }
 
-/** The services of the console without its doors, for scenarios that look at one of them. */
-export const services = <R>(nodes: Effect.Effect<ReadonlyArray<ManagedNode>, never, R>, options: ConsoleOptions) =>
-  Hub.layer(options.hub).pipe(
-    Layer.provideMerge(Fleet.layer(nodes, options.fleet)),
-    Layer.provideMerge(Registry.layer),
-    Layer.provideMerge(EventBus.layer)
-  )
+/** The parts that hold state. A scenario may put wrong versions in their place to see that they are caught. */
+export interface ConsoleParts {
+  readonly bus: Layer.Layer<EventBus.EventBus>
+  readonly registry: Layer.Layer<Registry.Registry, never, EventBus.EventBus>
+  readonly hub: (options: HubOptions) => Layer.Layer<Hub.Hub, never, EventBus.EventBus | Fleet.Fleet>
+}
+
+export const parts: ConsoleParts = { bus: EventBus.layer, registry: Registry.layer, hub: Hub.layer }
+
+export interface ConsoleSetup<R> {
+  /** Makes the drivers of the nodes; what they need must be provided to the layer. */
+  readonly nodes: Effect.Effect<ReadonlyArray<ManagedNode>, never, R>
+  readonly options: ConsoleOptions
+  /** Further routes that its surroundings serve, such as the documentation of the API. */
+  readonly pages?: Layer.Layer<never, never, HttpRouter.HttpRouter>
+  readonly parts?: ConsoleParts
+}
 
 const api = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide(Handlers.layer))
 
-/**
- * The whole console, serving until its scope closes. `nodes` makes the drivers; what they need must be provided.
- * `pages` are further routes that its surroundings serve, such as the documentation of the API.
- */
-export const layer = <R>(
-  nodes: Effect.Effect<ReadonlyArray<ManagedNode>, never, R>,
-  options: ConsoleOptions,
-  pages: Layer.Layer<never, never, HttpRouter.HttpRouter> = Layer.empty
-) => {
+/** The whole console, serving until its scope closes. */
+export const layer = <R>({ nodes, options, pages = Layer.empty, parts: { bus, hub, registry } = parts }: ConsoleSetup<R>) => {
+  const services = hub(options.hub).pipe(
+    Layer.provideMerge(Fleet.layer(nodes, options.fleet)),
+    Layer.provideMerge(registry),
+    Layer.provideMerge(bus)
+  )
   const routes = Layer.mergeAll(api, pages, HubRoute.layer(options.session))
   // The middleware goes around the app itself: what HttpRouter.serve takes goes around the sending of the response.
   const server = Layer.effectDiscard(Effect.gen(function*() {
     const app = yield* HttpRouter.toHttpEffect(routes)
     yield* (yield* HttpServer.HttpServer).serve(middleware(app))
   }))
-  const hubGoesFirst = Layer.effectDiscard(Effect.flatMap(Hub.Hub, (hub) => Effect.addFinalizer(() => hub.close)))
-  return hubGoesFirst.pipe(Layer.provideMerge(server), Layer.provideMerge(services(nodes, options)))
+  const hubGoesFirst = Layer.effectDiscard(Effect.flatMap(Hub.Hub, (service) => Effect.addFinalizer(() => service.close)))
+  return hubGoesFirst.pipe(Layer.provideMerge(server), Layer.provideMerge(services))
 }

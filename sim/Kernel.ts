@@ -282,6 +282,16 @@ export class Kernel implements Scheduler.Scheduler {
       .map((fiber) => describeFiber(this.numberOf(fiber), fiber))
   }
 
+  /** Defects with which fibers other than the root ended, whoever may have handled them. */
+  defects(): ReadonlyArray<string> {
+    return this.fibers.slice(1).flatMap((fiber) => {
+      const exit = fiber.pollUnsafe()
+      if (exit === undefined || exit._tag === "Success") return []
+      return exit.cause.reasons.flatMap((reason) =>
+        reason._tag === "Die" ? [`${describeFiber(this.numberOf(fiber), fiber)}: ${String(reason.defect)}`] : [])
+    })
+  }
+
   /** Fibers that took part in the last steps before the limit, the busiest first. */
   spinners(): ReadonlyArray<string> {
     const byNumber = new Map(this.fibers.map((fiber) => [this.numberOf(fiber), fiber]))

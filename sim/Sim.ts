@@ -28,7 +28,9 @@ import type { Token } from "./Token.ts"
 import type { StepRecord } from "./Trace.ts"
 
 export { RunContext } from "./RunContext.ts"
+export { draw } from "./Draw.ts"
 export { linearizable } from "./Linearizability.ts"
+export type { Model, Operation, Verdict } from "./Linearizability.ts"
 export type { Deviation, Stream } from "./Choices.ts"
 export type { Strategy } from "./Strategy.ts"
 export type { StepRecord } from "./Trace.ts"
@@ -73,6 +75,8 @@ export interface RunResult<A, E> {
   readonly token: string
   /** How often each `Sim.sometimes` was reached. */
   readonly sometimes: ReadonlyMap<string, number>
+  /** Defects that ended fibers other than the root; a program may have handled them. */
+  readonly defects: ReadonlyArray<string>
   /** Choices that were not the dullest, when recorded. */
   readonly deviations: ReadonlyArray<Deviation>
   /** Stretches that each fiber ran without a switch, when recorded. */
@@ -122,6 +126,7 @@ export const run = <A, E>(program: Effect.Effect<A, E, RunContext>, options: Run
     traceHash: kernel.hash.digest,
     token,
     sometimes: kernel.reached,
+    defects: kernel.defects(),
     deviations: kernel.choices.deviations,
     trace: kernel.records
   }

@@ -10,7 +10,7 @@ const nodes = HttpApiBuilder.group(Api, "nodes", Effect.fnUntraced(function*(han
   const fleet = yield* Fleet
   return handlers.handleAll({
     list: () => Effect.map(fleet.nodes, (nodes) => ({ nodes })),
-    get: ({ params }) => Effect.catchTag(fleet.node(params.node), "UnknownNode", unknownNode),
+    get: ({ params }) => fleet.node(params.node).pipe(Effect.catchTag("UnknownNode", unknownNode)),
     processes: ({ params }) =>
       fleet.processes(params.node).pipe(
         Effect.map((processes) => ({ processes })),

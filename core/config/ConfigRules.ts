@@ -1,0 +1,105 @@
+/**
+ * What must hold between settings, each of which is fine by itself. The rules read the tree and not the decoded
+ * tables, so that they are checked even where something else is wrong.
+ */
+import { Duration, Option, Result, Schema, Struct } from "effect"
+import { jitterLength, LocalSection, PollSection } from "./ConfigSchema.ts"
+import { type ConfigPath, type ConfigTable, entryAt, nodeAt, toPlain } from "./ConfigTree.ts"
+import { showPath } from "./Display.ts"
+import type { Finding } from "./Findings.ts"
+
+const has = (root: ConfigTable, path: ConfigPath): boolean => Option.isSome(entryAt(root, path))
+
+const textAt = (root: ConfigTable, path: ConfigPath): string | undefined =>
+  Option.match(nodeAt(root, path), {
+    onNone: () => undefined,
+    onSome: (node) => (node._tag === "Scalar" && typeof node.value === "string" ? node.value : undefined)
+  })
+
+const positions = (root: ConfigTable, list: string): ReadonlyArray<number> =>
+  Option.match(nodeAt(root, [list]), {
+    onNone: () => [],
+    onSome: (node) => (node._tag === "List" ? node.items.map((_, index) => index) : [])
+  })
+
+/** A finding for each place whose identity an earlier place of the list has already. */
+const repeated = (
+  root: ConfigTable,
+  list: string,
+  what: string,
+  identity: (index: number) => string | undefined
+): ReadonlyArray<Finding> => {
+  const first = new Map<string, number>()
+  return positions(root, list).flatMap((index): ReadonlyArray<Finding> => {
+    const id = identity(index)
+    if (id === undefined) return []
+    const earlier = first.get(id)
+    if (earlier === undefined) first.set(id, index)
+    const expected = `${what} than that of ${showPath([list, earlier ?? 0])}`
+    return earlier === undefined ? [] : [{ reason: "Conflict", path: [list, index, "name"], expected }]
+  })
+}
+
+const nodeNames = (root: ConfigTable): ReadonlyArray<Finding> =>
+  repeated(root, "nodes", "another name", (index) => textAt(root, ["nodes", index, "name"]))
+
+const programNames = (root: ConfigTable): ReadonlyArray<Finding> =>
+  repeated(root, "programs", "another name, or another group,", (index) => {
+    const name = textAt(root, ["programs", index, "name"])
+    return name === undefined ? undefined : JSON.stringify([textAt(root, ["programs", index, "group"]) ?? name, name])
+  })
+
+const section = <T>(root: ConfigTable, name: string, schema: Schema.Codec<T, unknown>): Option.Option<T> =>
+  Option.flatMap(nodeAt(root, [name]), (node) =>
+    Result.getSuccess(Schema.decodeUnknownResult(schema, { onExcessProperty: "ignore" })(toPlain(node)))
+  )
+
+/** The local node is there when it has programs, and has a name like any other. */
+const localName = (root: ConfigTable): ReadonlyArray<Finding> => {
+  if (positions(root, "programs").length === 0) return []
+  const local = Option.getOrUndefined(section(root, "local", LocalSection))?.name
+  return positions(root, "nodes").flatMap((index): ReadonlyArray<Finding> =>
+    local !== undefined && textAt(root, ["nodes", index, "name"]) === local
+      ? [
+          {
+            reason: "Conflict",
+            path: ["nodes", index, "name"],
+            expected: "another name than that of the local node (local.name)"
+          }
+        ]
+      : []
+  )
+}
+
+/** supervisord knows no user without a password and no password without a user. */
+const credentials = (root: ConfigTable): ReadonlyArray<Finding> =>
+  positions(root, "nodes").flatMap((index): ReadonlyArray<Finding> => {
+    const username: ConfigPath = ["nodes", index, "username"]
+    const password: ConfigPath = ["nodes", index, "password"]
+    if (has(root, username) === has(root, password)) return []
+    return has(root, password)
+      ? [{ reason: "Missing", path: username, at: password, expected: "a user name beside the password" }]
+      : [{ reason: "Missing", path: password, at: username, expected: "a password beside the user name" }]
+  })
+
+const Pause = PollSection.mapFields(Struct.pick(["interval", "jitter"]))
+
+/** A pause can be shortened by no more than itself. */
+const jitter = (root: ConfigTable): ReadonlyArray<Finding> =>
+  Option.match(section(root, "poll", Pause), {
+    onNone: () => [],
+    onSome: (pause): ReadonlyArray<Finding> =>
+      Duration.isGreaterThan(jitterLength(pause.jitter, pause.interval), pause.interval)
+        ? [
+            {
+              reason: "Conflict",
+              path: ["poll", "jitter"],
+              expected: `at most poll.interval, which is ${Duration.format(pause.interval)}`
+            }
+          ]
+        : []
+  })
+
+/** All findings of all rules. */
+export const checkRules = (root: ConfigTable): ReadonlyArray<Finding> =>
+  [nodeNames, programNames, localName, credentials, jitter].flatMap((rule) => rule(root))

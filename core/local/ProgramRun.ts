@@ -1,0 +1,163 @@
+/**
+ * One run of a program: a process group from its spawn until nothing of it is left.
+ *
+ * It tells what happens by events and does what the machine orders; it decides nothing. Both outputs are read all the
+ * time, whatever becomes of the bytes, so that the program never blocks on a full pipe. When the scope closes, what is
+ * left of the group is killed by the spawner.
+ *
+ * What it needs of the spawner: `kill` signals the whole group of the child, with `forceKillAfter` it sends SIGKILL to
+ * what is left of the group after that time and returns when the group is gone, also when the leader has exited before;
+ * `exitCode` fails when a signal ended the leader. The spawner of Node does so. A process that has left the group
+ * (a daemon with a session of its own) is out of reach.
+ */
+import { Deferred, Effect, Fiber, type Scope, Stream } from "effect"
+import { ChildProcess, ChildProcessSpawner } from "effect/process"
+import type * as OutputRing from "./OutputRing.ts"
+import type { ProgramConfig } from "./ProgramConfig.ts"
+import type { ProgramAction, ProgramEvent } from "./ProgramState.ts"
+import { describeSpawnFailure } from "./SpawnFailure.ts"
+
+export const runLimits = {
+  /** A spawn that takes longer counts as failed. */
+  spawnMsMax: 10_000,
+  /** Time for the spawner to see a killed group gone, on top of the grace. */
+  reapMsMax: 5_000,
+  /** After the end of the group: time for output that is still in the pipes. */
+  drainMsMax: 1_000
+} as const
+
+/** What a leader says that a signal has ended, as supervisord has it. */
+const statusAfterSignal = -1
+
+type ReapOrder = Pick<Extract<ProgramAction, { readonly _tag: "Reap" }>, "signal" | "graceMs">
+
+export interface ProgramRun {
+  /** Sends the signal to the group and does not wait; a failure comes back as SignalFailed. */
+  readonly signal: (signal: ChildProcess.Signal) => Effect.Effect<void>
+  /** Orders the end of what the leader left behind. Only the first order counts. */
+  readonly reap: (order: ReapOrder) => Effect.Effect<void>
+}
+
+export interface RunOptions {
+  readonly config: ProgramConfig
+  readonly run: number
+  /** Variables of the console's own environment that the program does not get. */
+  readonly withhold: ReadonlyArray<string>
+  readonly stdout: OutputRing.OutputRing
+  readonly stderr: OutputRing.OutputRing
+  /** Takes an event, given the time. */
+  readonly post: (event: (nowMs: number) => ProgramEvent) => Effect.Effect<void>
+}
+
+interface Attended {
+  readonly handle: ChildProcessSpawner.ChildProcessHandle
+  readonly scope: Scope.Scope
+}
+
+/**
+ * The command of a program, in a session and process group of its own.
+ *
+ * What the spawner would do by itself is made harmless: it sends SIGCONT, which ends nothing, and SIGKILL right after
+ * it, and that only when the scope closes. All other signals are decided by the machine. Standard input is a pipe that
+ * is open for as long as the console lives: a program can tell an abnormal end of the console by the end of its input.
+ */
+const toCommand = ({ config, withhold }: RunOptions): ChildProcess.Command => {
+  const [command, ...args] = config.command
+  const withheld: Record<string, string | undefined> = Object.fromEntries(withhold.map((name) => [name, undefined]))
+  return ChildProcess.make(command, args, {
+    ...(config.directory === undefined ? {} : { cwd: config.directory }),
+    env: { ...withheld, ...config.environment },
+    extendEnv: true,
+    stdin: "pipe",
+    killSignal: "SIGCONT",
+    forceKillAfter: 0
+  })
+}
+
+const spawn = (options: RunOptions, spawner: ChildProcessSpawner.ChildProcessSpawner["Service"]) =>
+  spawner.spawn(toCommand(options)).pipe(
+    Effect.mapError((error) => describeSpawnFailure(options.config, error)),
+    Effect.timeoutOrElse({
+      duration: runLimits.spawnMsMax,
+      orElse: () => Effect.fail(`no process within ${runLimits.spawnMsMax / 1_000} s`)
+    })
+  )
+
+const drain = (stream: ChildProcessSpawner.ChildProcessHandle["stdout"], ring: OutputRing.OutputRing) =>
+  Stream.runForEach(stream, (chunk) => Effect.sync(() => ring.append(chunk))).pipe(
+    Effect.catch((error) => Effect.logWarning("output cannot be read any more", error.message)),
+    Effect.forkScoped({ startImmediately: true })
+  )
+
+const exitStatus = (handle: ChildProcessSpawner.ChildProcessHandle) =>
+  handle.exitCode.pipe(
+    Effect.map((code): number => code),
+    Effect.catch(() => Effect.succeed(statusAfterSignal))
+  )
+
+const endGroup = (handle: ChildProcessSpawner.ChildProcessHandle, order: ReapOrder) =>
+  handle.kill({ killSignal: order.signal, forceKillAfter: order.graceMs }).pipe(
+    // It fails when nothing is left to signal, which is what is wanted, or when nothing may be: no order helps then.
+    Effect.ignore,
+    Effect.timeoutOption(order.graceMs + runLimits.reapMsMax)
+  )
+
+/** The life of the run. True when there was a process. */
+const attend = Effect.fnUntraced(function* (
+  options: RunOptions,
+  spawner: ChildProcessSpawner.ChildProcessSpawner["Service"],
+  attended: Deferred.Deferred<Attended>,
+  order: Deferred.Deferred<ReapOrder>
+) {
+  const { post, run } = options
+  const spawned = yield* Effect.result(spawn(options, spawner))
+  if (spawned._tag === "Failure") {
+    yield* post((nowMs) => ({ _tag: "SpawnFailed", run, text: spawned.failure, nowMs }))
+    return false
+  }
+  const handle = spawned.success
+  const outputs = [yield* drain(handle.stdout, options.stdout), yield* drain(handle.stderr, options.stderr)]
+  yield* Deferred.succeed(attended, { handle, scope: yield* Effect.scope })
+  yield* post((nowMs) => ({ _tag: "Spawned", run, pid: handle.pid, nowMs }))
+  const status = yield* exitStatus(handle)
+  yield* post((nowMs) => ({ _tag: "Exited", run, status, nowMs }))
+  yield* endGroup(handle, yield* Deferred.await(order))
+  yield* Effect.timeoutOption(Fiber.awaitAll(outputs), runLimits.drainMsMax)
+  return true
+})
+
+/** Starts a run and returns at once. It lives in the scope. */
+export const make = Effect.fnUntraced(function* (options: RunOptions) {
+  const { post, run } = options
+  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+  const attended = yield* Deferred.make<Attended>()
+  const order = yield* Deferred.make<ReapOrder>()
+
+  yield* Effect.scoped(attend(options, spawner, attended, order)).pipe(
+    Effect.flatMap((ended) => (ended ? post((nowMs) => ({ _tag: "Ended", run, nowMs })) : Effect.void)),
+    Effect.forkScoped
+  )
+
+  const send = (handle: Attended["handle"], signal: ChildProcess.Signal) =>
+    handle.kill({ killSignal: signal }).pipe(
+      // The leader may have exited on its own in the meantime: its exit tells more than the failure.
+      Effect.catch((error) =>
+        Effect.gen(function* () {
+          if (!(yield* Effect.orElseSucceed(handle.isRunning, () => true))) return
+          yield* post((nowMs) => ({
+            _tag: "SignalFailed",
+            run,
+            text: `cannot send ${signal}: ${error.message}`,
+            nowMs
+          }))
+        })
+      )
+    )
+  const signal: ProgramRun["signal"] = (name) =>
+    Deferred.await(attended).pipe(
+      // `kill` waits for the exit: it is left to itself, for as long as the run lives.
+      Effect.flatMap(({ handle, scope }) => Effect.forkIn(send(handle, name), scope, { startImmediately: true })),
+      Effect.asVoid
+    )
+  return { signal, reap: (given) => Effect.asVoid(Deferred.succeed(order, given)) } satisfies ProgramRun
+})

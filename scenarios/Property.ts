@@ -1,0 +1,59 @@
+/**
+ * A property: a claim about the console, checked over generated workloads, schedules and faults in the simulator, and
+ * mutants, wrong versions of what it guards, that it must catch.
+ */
+import { Clock, Effect, Schema } from "effect"
+import type { ConsoleParts } from "../core/Console.ts"
+import type { RunContext } from "../sim/RunContext.ts"
+
+/** The claim does not hold in this run. */
+export class Violation extends Schema.TaggedError<Violation>()("Violation", { message: Schema.String }) {}
+
+/** A plausible wrong version of the console: the real parts, but for those named here. */
+export interface Mutant {
+  /** Unique, in kebab case. */
+  readonly id: string
+  /** The mistake, in one sentence. */
+  readonly what: string
+  readonly mutate: (parts: ConsoleParts) => ConsoleParts
+}
+
+export interface Property {
+  /** `P1` .. as in the list of requirements. */
+  readonly id: string
+  readonly title: string
+  /** What it validates: `R1.1` .. */
+  readonly requirements: ReadonlyArray<string>
+  readonly program: (parts: ConsoleParts) => Effect.Effect<void, Violation, RunContext>
+  readonly mutants: ReadonlyArray<Mutant>
+}
+
+export const violated = (message: string): Effect.Effect<never, Violation> => Effect.fail(new Violation({ message }))
+
+export const holds = (condition: boolean, message: () => string): Effect.Effect<void, Violation> =>
+  condition ? Effect.void : violated(message())
+
+/** Between two looks of `eventually`, virtual. */
+const lookEveryMs = 50
+
+/**
+ * Liveness: the value must come to satisfy the condition within so much virtual time. Gives it, or fails with what was
+ * seen last.
+ */
+export const eventually = <A, E, R>(options: {
+  readonly what: string
+  readonly withinMs: number
+  readonly look: Effect.Effect<A, E, R>
+  readonly until: (value: A) => boolean
+}): Effect.Effect<A, Violation | E, R> =>
+  Effect.gen(function*() {
+    const startMs = yield* Clock.currentTimeMillis
+    for (;;) {
+      const value = yield* options.look
+      if (options.until(value)) return value
+      if ((yield* Clock.currentTimeMillis) - startMs > options.withinMs) {
+        return yield* violated(`not within ${options.withinMs} ms: ${options.what}; last seen: ${JSON.stringify(value)}`)
+      }
+      yield* Effect.sleep(lookEveryMs)
+    }
+  })

@@ -1,0 +1,66 @@
+/** A modelled client of the hub: a browser tab or a script that connects, reads frames, answers pings and leaves. */
+import { Clock, Effect, Ref, Schema, type Scope } from "effect"
+import { Socket } from "effect/socket"
+import type { Network } from "../../sim/net/Network.ts"
+import * as WebSocketClient from "../../sim/net/WebSocketClient.ts"
+
+const closeNormally = new Socket.CloseEvent(1000, "bye")
+
+/** A frame as it arrived, decoded no further than its type and number. */
+export interface Received {
+  readonly type: string
+  readonly seq: number | undefined
+  readonly text: string
+  readonly atMs: number
+}
+
+export interface HubClientOptions {
+  readonly from: string
+  readonly host: string
+  readonly port: number
+}
+
+export interface HubClient {
+  /** Frames so far, oldest first. */
+  readonly received: Effect.Effect<ReadonlyArray<Received>>
+  readonly send: (text: string) => Effect.Effect<void>
+  /** Reads and answers pings until the connection ends; gives the close code. */
+  readonly read: Effect.Effect<number>
+  /** Says goodbye by a close frame. */
+  readonly close: Effect.Effect<void>
+}
+
+const Frame = Schema.fromJsonString(Schema.Struct({ type: Schema.String, seq: Schema.optionalKey(Schema.Int) }))
+const decodeFrame = Schema.decodeUnknownEffect(Frame)
+
+/** Connects; the connection breaks off with the scope, without a goodbye. */
+export const connect = Effect.fnUntraced(function*(options: HubClientOptions): Effect.fn.Return<
+  HubClient,
+  Socket.SocketError,
+  Network | Scope.Scope
+> {
+  const socket = yield* WebSocketClient.connect({ ...options, path: "/api/ws", headers: { upgrade: "websocket" } })
+  const reader = yield* socket.reader
+  const writer = yield* socket.writer
+  const received = yield* Ref.make<ReadonlyArray<Received>>([])
+
+  const take = Effect.fnUntraced(function*(data: string | Uint8Array) {
+    const text = typeof data === "string" ? data : `binary of ${data.length} bytes`
+    // A frame of the hub that is no JSON with a type is a bug of the hub.
+    const { seq, type } = yield* Effect.orDie(decodeFrame(text))
+    const atMs = yield* Clock.currentTimeMillis
+    yield* Ref.update(received, (frames) => [...frames, { type, seq, text, atMs }])
+    if (type === "ping") yield* writer.write(JSON.stringify({ type: "pong" }))
+  })
+
+  return {
+    received: Ref.get(received),
+    send: (text) => Effect.ignore(writer.write(text)),
+    close: Effect.ignore(writer.write(closeNormally)),
+    read: reader.pull.pipe(
+      Effect.flatMap((frames) => Effect.forEach(frames, take, { discard: true })),
+      Effect.forever,
+      Effect.catchTag("SocketError", ({ reason }) => Effect.succeed(reason._tag === "SocketCloseError" ? reason.code : 0))
+    )
+  }
+})

@@ -1,0 +1,101 @@
+/**
+ * P1, hub race-freedom (R1.1 to R1.3): connects, disconnects and broadcasts interleave without a lost client, a phantom
+ * client, a wrong count, a defect or a deadlock.
+ *
+ * Method: clients come and go at generated moments, by a goodbye, a broken connection, or falling silent, while
+ * programs die and so cause broadcasts. One client stays through it all. When the others are gone the hub must count
+ * exactly the one that stays, that one must still be told of a change, and when it leaves too nothing may be left.
+ */
+import { Effect, Exit, Fiber, Scope } from "effect"
+import type { HttpClientResponse } from "effect/http"
+import fc from "fast-check"
+import { draw } from "../../sim/Draw.ts"
+import { sometimes } from "../../sim/Sim.ts"
+import * as HubMutants from "../mutants/HubMutants.ts"
+import { eventually, holds } from "../Property.ts"
+import type { Property } from "../Property.ts"
+import * as World from "../World.ts"
+
+const workload = fc.record({
+  // Equal latencies bring more events to the same instant, and so more orders to choose from.
+  latencyMsMax: fc.constantFrom(1, 10),
+  clients: fc.array(
+    fc.record({
+      // Half of all visits begin, or end, at moments that others share.
+      joinAtMs: fc.oneof(fc.constantFrom(0, 1_000), fc.nat(2_000)),
+      stayMs: fc.oneof(fc.constantFrom(0, 1_000), fc.nat(2_000)),
+      leave: fc.constantFrom("goodbye", "break", "silent")
+    }),
+    { minLength: 1, maxLength: 6 }
+  ),
+  kills: fc.array(fc.record({ atMs: fc.nat(4_000), program: fc.constantFrom("api", "worker") }), { maxLength: 6 })
+})
+
+type Visit = ReturnType<typeof workload.generate>["value"]["clients"][number]
+
+/** Longer than the hub gives a silent client, and the time to notice. */
+const silentMs = World.consoleOptions.session.heartbeatTimeoutMs + World.consoleOptions.session.heartbeatIntervalMs
+
+const visit = Effect.fnUntraced(function*(world: World.World, name: string, { joinAtMs, leave, stayMs }: Visit) {
+  yield* Effect.sleep(joinAtMs)
+  const scope = yield* Scope.make()
+  const client = yield* world.connect(name).pipe(Scope.provide(scope))
+  const reading = yield* Effect.forkChild(client.read)
+  yield* Effect.sleep(stayMs)
+  if (leave === "goodbye") yield* client.close
+  if (leave === "silent") {
+    yield* Fiber.interrupt(reading)
+    yield* Effect.sleep(silentMs)
+    yield* sometimes("a silent client")
+  }
+  yield* Scope.close(scope, Exit.void)
+})
+
+const program: Property["program"] = Effect.fnUntraced(function*(parts) {
+  const { clients, kills, latencyMsMax } = yield* draw(workload)
+  const nodes = { web: [World.steady("app", "api"), World.steady("app", "worker")] }
+  const world = yield* World.make({ nodes, network: { latencyMsMax }, parts })
+  const web = world.supervisords["web"]
+  if (web === undefined) return yield* Effect.die("the world has no node web")
+
+  const stayScope = yield* Scope.make()
+  const stayer = yield* world.connect("stayer").pipe(Scope.provide(stayScope))
+  yield* Effect.forkChild(stayer.read)
+  yield* Effect.all([
+    Effect.forEach(clients, (client, i) => visit(world, `client-${i}`, client), { concurrency: "unbounded" }),
+    Effect.forEach(kills, ({ atMs, program }) => Effect.andThen(Effect.sleep(atMs), web.kill("app", program)), { concurrency: "unbounded" })
+  ], { concurrency: "unbounded" })
+
+  const shown = Effect.flatMap(world.http.get("http://console/health"), hubClients)
+  const settled = (clients: number) => ({ what: `the hub counts ${clients} clients`, withinMs: 5_000, look: shown, until: (count: number) => count === clients })
+  yield* eventually(settled(1))
+
+  const before = (yield* stayer.received).length
+  yield* web.kill("app", "api")
+  yield* eventually({
+    what: "the client that stays is told of a change",
+    withinMs: 10_000,
+    look: Effect.map(stayer.received, (frames) => frames.length),
+    until: (count: number) => count > before
+  })
+  yield* Scope.close(stayScope, Exit.void)
+  yield* eventually(settled(0))
+
+  const counts = yield* world.hub.counts
+  const joined = clients.length + 1
+  yield* holds(counts.connected === 0 && counts.joined === joined && counts.left === joined,
+    () => `${joined} clients joined and left, but the hub counts ${JSON.stringify(counts)}`)
+  yield* holds(world.errors().length === 0, () => `the console logged errors: ${world.errors().join("; ")}`)
+}, Effect.scoped, Effect.catchTag(["SocketError", "HttpClientError"], Effect.die))
+
+/** `components` of the health report names the hub with its clients. */
+const hubClients = (response: HttpClientResponse.HttpClientResponse) =>
+  Effect.map(response.text, (text) => Number(/"name":"hub".*?"clients":(\d+)/.exec(text)?.[1] ?? -1))
+
+export const P1: Property = {
+  id: "P1",
+  title: "hub race-freedom",
+  requirements: ["R1.1", "R1.2", "R1.3"],
+  program,
+  mutants: [HubMutants.racyCount, HubMutants.cleanupDiesWithSession]
+}

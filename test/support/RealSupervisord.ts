@@ -1,0 +1,272 @@
+/**
+ * A real supervisord for a test: started in a folder of its own on a free port of 127.0.0.1 and on a unix socket,
+ * and killed with everything it started when the scope ends.
+ *
+ * Where supervisord is not installed the tests that need it are skipped, and say so in their name; with
+ * MUSTER_REQUIRE_ALL=1 they fail instead. These tests use the real clock: declare them with `itReal`.
+ */
+import { it } from "@effect/vitest"
+import { Data, Effect, Redacted, Schedule, type Scope } from "effect"
+import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+
+/** supervisord could not be started, or one of its tools could not be run. */
+export class RealSupervisordError extends Data.TaggedError("RealSupervisordError")<{ readonly message: string }> {}
+
+export interface RealSupervisord {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string
+  /** `unix:///...` */
+  readonly socketUrl: string
+  readonly port: number
+  readonly username: string
+  readonly password: Redacted.Redacted
+  /** The process id of supervisord. */
+  readonly pid: number
+  /** Holds `supervisord.conf`, the main log, and whatever a test puts there; removed at the end. */
+  readonly folder: string
+  /** Runs `supervisorctl` on this supervisord. A status other than 0 is no failure: it is in the answer. */
+  readonly supervisorctl: (
+    ...args: ReadonlyArray<string>
+  ) => Effect.Effect<{ readonly status: number; readonly output: string }, RealSupervisordError>
+  /** Process ids of everything that was started under this supervisord and still runs, without itself. */
+  readonly descendants: Effect.Effect<ReadonlyArray<number>>
+}
+
+export interface RealSupervisordOptions {
+  /** Sections of the configuration, such as `[program:web]` and its settings. */
+  readonly programs: string
+  /** Default `user`. */
+  readonly username?: string
+  /** Default `a secret, with: ünïcode`. */
+  readonly password?: string
+}
+
+const findOnPath = (command: string): string | undefined =>
+  (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .map((folder) => join(folder, command))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
+
+const supervisordPath = findOnPath("supervisord")
+
+/** Whether supervisord is installed here. */
+export const available = supervisordPath !== undefined
+
+/** A test against a real supervisord, on the real clock. Skipped by name, or failing, where there is none. */
+export const itReal = <E>(
+  name: string,
+  body: () => Effect.Effect<void, E, Scope.Scope>,
+  options: { readonly timeoutMs?: number } = {}
+): void => {
+  const missing = Effect.die("MUSTER_REQUIRE_ALL=1, but supervisord is not on PATH")
+  const isSkipped = !available && process.env["MUSTER_REQUIRE_ALL"] !== "1"
+  return isSkipped
+    ? it.skip(`${name} [skipped: supervisord is not on PATH]`)
+    : it.live(name, available ? body : () => missing, options.timeoutMs ?? 30_000)
+}
+
+const answersWithinMs = 10_000
+const answersEveryMs = 50
+
+/** Starts a supervisord and returns once it answers on its port. */
+export const start = Effect.fnUntraced(function* (
+  options: RealSupervisordOptions
+): Effect.fn.Return<RealSupervisord, RealSupervisordError, Scope.Scope> {
+  if (supervisordPath === undefined) {
+    return yield* new RealSupervisordError({ message: "supervisord is not on PATH" })
+  }
+  const folder = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "muster-supervisord-"))),
+    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true, maxRetries: 3 }))
+  )
+  const port = yield* freePort
+  const username = options.username ?? "user"
+  const password = options.password ?? "a secret, with: ünïcode"
+  writeFileSync(
+    join(folder, "supervisord.conf"),
+    configuration({ folder, port, username, password }) + options.programs
+  )
+
+  // Each descendant inherits the mark, even one that has left its parent.
+  const mark = `MUSTER_TEST_MARK=${randomUUID()}`
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() => launch(supervisordPath, folder, mark)),
+    (started) => killAll(started, mark)
+  )
+  yield* answers({ port, username, password, pid: child.pid }).pipe(
+    Effect.retry({ schedule: Schedule.spaced(answersEveryMs), times: answersWithinMs / answersEveryMs }),
+    Effect.mapError(
+      (cause) =>
+        new RealSupervisordError({ message: `supervisord does not answer (${cause.message}): ${readLog(folder)}` })
+    )
+  )
+  return {
+    url: `http://127.0.0.1:${port}`,
+    socketUrl: `unix://${folder}/s.sock`,
+    port,
+    username,
+    password: Redacted.make(password),
+    pid: child.pid ?? 0,
+    folder,
+    supervisorctl: (...args) => supervisorctl(folder, args),
+    descendants: Effect.sync(() => markedProcesses(mark).filter((pid) => pid !== child.pid))
+  }
+})
+
+const configuration = (node: {
+  readonly folder: string
+  readonly port: number
+  readonly username: string
+  readonly password: string
+}): string => {
+  const credentials = `username=${node.username}\npassword=${node.password}`
+  return `[unix_http_server]
+file=${node.folder}/s.sock
+${credentials}
+[inet_http_server]
+port=127.0.0.1:${node.port}
+${credentials}
+[supervisord]
+logfile=${node.folder}/supervisord.log
+pidfile=${node.folder}/supervisord.pid
+childlogdir=${node.folder}
+identifier=real
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://${node.folder}/s.sock
+${credentials}
+`
+}
+
+const freePort: Effect.Effect<number> = Effect.callback((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
+  })
+})
+
+const launch = (path: string, folder: string, mark: string): ChildProcess => {
+  const [name = "", value = ""] = mark.split("=")
+  return spawn(path, ["-n", "-c", join(folder, "supervisord.conf")], {
+    cwd: folder,
+    env: { ...process.env, [name]: value },
+    stdio: "ignore"
+  })
+}
+
+/**
+ * Asks for the process id, so that no other supervisord on the port is taken for this one. Uses none of Muster's own
+ * code: what is under test must not decide when a test starts.
+ */
+const answers = (node: {
+  readonly port: number
+  readonly username: string
+  readonly password: string
+  readonly pid: number | undefined
+}) =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const response = await fetch(`http://127.0.0.1:${node.port}/RPC2`, {
+        method: "POST",
+        headers: {
+          "content-type": "text/xml",
+          authorization: `Basic ${Buffer.from(`${node.username}:${node.password}`).toString("base64")}`
+        },
+        body: "<methodCall><methodName>supervisor.getPID</methodName></methodCall>",
+        signal
+      })
+      const text = await response.text()
+      if (!text.includes(`<int>${node.pid}</int>`)) throw new Error(`status ${response.status}: ${text}`)
+    },
+    catch: (cause) => new RealSupervisordError({ message: String(cause) })
+  })
+
+const readLog = (folder: string): string => {
+  try {
+    return readFileSync(join(folder, "supervisord.log"), "utf8").slice(-1_000)
+  } catch {
+    return "it wrote no log"
+  }
+}
+
+const supervisorctl = (folder: string, args: ReadonlyArray<string>) =>
+  Effect.callback<{ readonly status: number; readonly output: string }, RealSupervisordError>((resume) => {
+    const child = execFile(
+      "supervisorctl",
+      ["-c", join(folder, "supervisord.conf"), ...args],
+      (error, stdout, stderr) => {
+        const status = error === null ? 0 : error.code
+        resume(
+          typeof status === "number"
+            ? Effect.succeed({ status, output: stdout + stderr })
+            : Effect.fail(new RealSupervisordError({ message: `supervisorctl cannot be run: ${error?.message}` }))
+        )
+      }
+    )
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
+
+/** Process ids that have the mark in their environment. */
+const markedProcesses = (mark: string): ReadonlyArray<number> =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(mark)
+      } catch {
+        // It has ended, or it is none of ours.
+        return false
+      }
+    })
+    .map(Number)
+
+const kill = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+const killedWithinMs = 5_000
+
+/**
+ * Kills supervisord and all that it started, and waits until they are gone. supervisord is stopped first, so that it
+ * starts nothing while its children are looked for; a child that was starting others is caught in the next round.
+ */
+const killAll = (supervisord: ChildProcess, mark: string): Effect.Effect<void> => {
+  const { pid } = supervisord
+  if (pid === undefined) return Effect.void
+  const round = Effect.sync(() => {
+    const running = markedProcesses(mark)
+    for (const each of running) kill(each, "SIGKILL")
+    return running.length === 0
+  })
+  return Effect.sync(() => {
+    supervisord.kill("SIGSTOP")
+    for (const descendant of markedProcesses(mark)) if (descendant !== pid) kill(descendant, "SIGKILL")
+  }).pipe(
+    Effect.andThen(
+      Effect.repeat(round, {
+        schedule: Schedule.spaced(20),
+        until: (isDone) => isDone,
+        times: killedWithinMs / 20
+      })
+    ),
+    Effect.andThen(Effect.sync(() => supervisord.kill("SIGKILL")))
+  )
+}

@@ -1,0 +1,21 @@
+import { defineConfig } from "vitest/config"
+
+/** Tests against real servers and processes wait for them; on virtual time a test takes milliseconds. */
+const limits = { testTimeoutMs: 30_000, hookTimeoutMs: 30_000, teardownTimeoutMs: 10_000, workersMax: 2 } as const
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/fixtures/**", "node_modules/**", "dist/**"],
+    setupFiles: ["tools/vitest.setup.ts"],
+    // A process for each file: what one leaves behind (a trapped global, a server, a handle) does not reach the next.
+    pool: "forks",
+    maxWorkers: limits.workersMax,
+    testTimeout: limits.testTimeoutMs,
+    hookTimeout: limits.hookTimeoutMs,
+    teardownTimeout: limits.teardownTimeoutMs,
+    // Node runs the TypeScript itself, as it does outside of tests: same semantics, and stack traces and coverage point
+    // at the lines as they are written.
+    experimental: { viteModuleRunner: false, nodeLoader: false }
+  }
+})
