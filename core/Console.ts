@@ -47,7 +47,12 @@ export interface ConsoleSetup<R> {
 const api = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide(Handlers.layer))
 
 /** The whole console, serving until its scope closes. */
-export const layer = <R>({ nodes, options, pages = Layer.empty, parts: { bus, hub, registry } = parts }: ConsoleSetup<R>) => {
+export const layer = <R>({
+  nodes,
+  options,
+  pages = Layer.empty,
+  parts: { bus, hub, registry } = parts
+}: ConsoleSetup<R>) => {
   const services = hub(options.hub).pipe(
     Layer.provideMerge(Fleet.layer(nodes, options.fleet)),
     Layer.provideMerge(registry),
@@ -55,10 +60,14 @@ export const layer = <R>({ nodes, options, pages = Layer.empty, parts: { bus, hu
   )
   const routes = Layer.mergeAll(api, pages, HubRoute.layer(options.session))
   // The middleware goes around the app itself: what HttpRouter.serve takes goes around the sending of the response.
-  const server = Layer.effectDiscard(Effect.gen(function*() {
-    const app = yield* HttpRouter.toHttpEffect(routes)
-    yield* (yield* HttpServer.HttpServer).serve(middleware(app))
-  }))
-  const hubGoesFirst = Layer.effectDiscard(Effect.flatMap(Hub.Hub, (service) => Effect.addFinalizer(() => service.close)))
+  const server = Layer.effectDiscard(
+    Effect.gen(function* () {
+      const app = yield* HttpRouter.toHttpEffect(routes)
+      yield* (yield* HttpServer.HttpServer).serve(middleware(app))
+    })
+  )
+  const hubGoesFirst = Layer.effectDiscard(
+    Effect.flatMap(Hub.Hub, (service) => Effect.addFinalizer(() => service.close))
+  )
   return hubGoesFirst.pipe(Layer.provideMerge(server), Layer.provideMerge(services))
 }

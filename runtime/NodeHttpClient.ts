@@ -38,32 +38,25 @@ const make = Effect.fnUntraced(function* (
   const open = new Set<Client>()
   yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(Array.from(open, (client) => client.destroy()))))
 
-  /** Makes the client that holds one permit until its connection has ended, or until it is discarded without one. */
+  /** Makes the client that holds one permit: until its connection has ended, or until it is released without one. */
   const connect = (url: URL, signal: AbortSignal) => {
     const client = makeClient(url, signal, options)
     open.add(client)
-    const release = () => {
-      if (open.delete(client)) run(Semaphore.release(permits, 1))
-    }
-    client.once("disconnect", release)
-    const discard = Effect.sync(() => {
-      release()
-      // Settles when the socket has closed, which nobody has to wait for.
-      void client.destroy()
-    })
-    return { client, discard }
+    const release = Effect.suspend(() => (open.delete(client) ? Semaphore.release(permits, 1) : Effect.void))
+    client.once("disconnect", () => run(release))
+    return { client, release }
   }
 
   return HttpClient.make((request, url, signal) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         yield* restore(Semaphore.take(permits, 1))
-        const { client, discard } = yield* Effect.try({
+        const { client, release } = yield* Effect.try({
           try: () => connect(url, signal),
           catch: (cause) =>
             new HttpClientError.HttpClientError({ reason: new HttpClientError.InvalidUrlError({ request, cause }) })
         }).pipe(Effect.onError(() => Semaphore.release(permits, 1)))
-        return yield* Effect.onError(restore(send(client, request, url)), () => discard)
+        return yield* Effect.onError(restore(send(client, request, url)), () => release)
       })
     )
   )

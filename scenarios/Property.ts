@@ -46,13 +46,15 @@ export const eventually = <A, E, R>(options: {
   readonly look: Effect.Effect<A, E, R>
   readonly until: (value: A) => boolean
 }): Effect.Effect<A, Violation | E, R> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const startMs = yield* Clock.currentTimeMillis
     for (;;) {
       const value = yield* options.look
       if (options.until(value)) return value
       if ((yield* Clock.currentTimeMillis) - startMs > options.withinMs) {
-        return yield* violated(`not within ${options.withinMs} ms: ${options.what}; last seen: ${JSON.stringify(value)}`)
+        return yield* violated(
+          `not within ${options.withinMs} ms: ${options.what}; last seen: ${JSON.stringify(value)}`
+        )
       }
       yield* Effect.sleep(lookEveryMs)
     }

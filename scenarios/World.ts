@@ -78,7 +78,7 @@ export const steady = (group: string, name: string): ProgramSpec => ({
 })
 
 /** Builds the world; it lasts until the scope closes. */
-export const make = Effect.fnUntraced(function*({
+export const make = Effect.fnUntraced(function* ({
   network: networkOptions = {},
   nodes,
   options = consoleOptions,
@@ -131,4 +131,5 @@ const drivers = (hosts: ReadonlyArray<string>) =>
         replyBytesMax: 1_048_576
       }),
       (driver) => ({ entry: { name: host, environment: "simulated", kind: driver.kind }, driver })
-    ))
+    )
+  )

@@ -25,4 +25,5 @@ class WorkloadSource {
 /** A value of the arbitrary. All-zero choices give fast-check's own minimum of each range. */
 export const draw = <A>(arbitrary: fc.Arbitrary<A>): Effect.Effect<A, never, RunContext> =>
   RunContext.use((context) =>
-    Effect.sync(() => arbitrary.generate(new fc.Random(new WorkloadSource(context)), undefined).value))
+    Effect.sync(() => arbitrary.generate(new fc.Random(new WorkloadSource(context)), undefined).value)
+  )

@@ -63,7 +63,10 @@ const RealDate = Date
  * Runs `body` with the traps set and gives the first escape, if any. Sets everything back however the body ends.
  * `fiberInCharge` names the running fiber, for calls that Effect makes on behalf of the program (`Effect.promise`).
  */
-export const trapped = <A>(body: () => A, fiberInCharge: () => string): { readonly value: A; readonly escape: Escape | undefined } => {
+export const trapped = <A>(
+  body: () => A,
+  fiberInCharge: () => string
+): { readonly value: A; readonly escape: Escape | undefined } => {
   let escape: Escape | undefined
   const caught = (api: string, instead: string): boolean => {
     const frames = callerFrames()
@@ -91,7 +94,7 @@ const install = (trap: Trap, caught: (api: string, instead: string) => boolean):
   const descriptor = Object.getOwnPropertyDescriptor(trap.owner, trap.key)
   const real: unknown = Reflect.get(trap.owner, trap.key)
   if (isFunction(real)) {
-    const value = function(this: unknown, ...args: ReadonlyArray<never>): unknown {
+    const value = function (this: unknown, ...args: ReadonlyArray<never>): unknown {
       if (caught(trap.api, trap.instead)) throw new EscapeError(`${trap.api} during a simulated run: ${trap.instead}`)
       return Reflect.apply(real, this, args)
     }
@@ -109,7 +112,8 @@ const restore = ({ trap, descriptor }: Original): void => {
 const trapDate = (caught: (api: string, instead: string) => boolean): DateConstructor =>
   new Proxy(RealDate, {
     construct: (target, args, newTarget) => {
-      if (args.length === 0 && caught("new Date()", clock)) throw new EscapeError(`new Date() during a simulated run: ${clock}`)
+      if (args.length === 0 && caught("new Date()", clock))
+        throw new EscapeError(`new Date() during a simulated run: ${clock}`)
       return Reflect.construct(target, args, newTarget)
     },
     apply: (target, self, args) => {
@@ -126,10 +130,17 @@ const callerFrames = (): ReadonlyArray<string> => {
   Error.stackTraceLimit = 40
   const stack = new Error().stack ?? ""
   Error.stackTraceLimit = limit
-  return stack.split("\n").slice(1).map((line) => line.trim().replace(/^at /, ""))
+  return stack
+    .split("\n")
+    .slice(1)
+    .map((line) => line.trim().replace(/^at /, ""))
     .filter((frame) => !frame.includes("/sim/Escape."))
 }
 
 const isInternal = (frame: string): boolean =>
-  frame.includes("/node_modules/effect/") || frame.includes("node:") || /\/sim\/(Kernel|Sim)\./.test(frame) ||
-  frame.startsWith("Reflect.") || frame.startsWith("new Promise") || frame.includes("(<anonymous>)")
+  frame.includes("/node_modules/effect/") ||
+  frame.includes("node:") ||
+  /\/sim\/(Kernel|Sim)\./.test(frame) ||
+  frame.startsWith("Reflect.") ||
+  frame.startsWith("new Promise") ||
+  frame.includes("(<anonymous>)")

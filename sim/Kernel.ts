@@ -90,7 +90,9 @@ export class Kernel implements Scheduler.Scheduler {
   }
 
   /** Runs the program to its end. Must not be called while another run is under way on this thread. */
-  run<A, E>(program: Effect.Effect<A, E, RunContext>): { readonly ending: Ending; readonly exit: Exit.Exit<A, E> | undefined } {
+  run<A, E>(
+    program: Effect.Effect<A, E, RunContext>
+  ): { readonly ending: Ending; readonly exit: Exit.Exit<A, E> | undefined } {
     const root = Effect.runForkWith(this.context())(program, { scheduler: this })
     for (;;) {
       this.endStretch()
@@ -170,7 +172,13 @@ export class Kernel implements Scheduler.Scheduler {
       this.hash.fold(number, steps)
       if (this.steps >= this.hash.markDue) this.hash.mark(this.steps)
       if (this.record && this.current !== undefined) {
-        this.records.push({ step: this.stepsAtSwitch, steps, atMs: this.nowMs, fiber: number, name: fiberName(this.current) })
+        this.records.push({
+          step: this.stepsAtSwitch,
+          steps,
+          atMs: this.nowMs,
+          fiber: number,
+          name: fiberName(this.current)
+        })
       }
     }
     this.stepsAtSwitch = this.steps
@@ -238,7 +246,10 @@ export class Kernel implements Scheduler.Scheduler {
         nextIntUnsafe: () => data(2 ** 32) * 2 ** 21 + data(2 ** 21) - 2 ** 52,
         nextDoubleUnsafe: () => data(2 ** 32) / 2 ** 32
       }),
-      Context.add(Tracer.Tracer, makeTracer(() => data(2 ** 32))),
+      Context.add(
+        Tracer.Tracer,
+        makeTracer(() => data(2 ** 32))
+      ),
       Context.add(Metric.MetricRegistry, new Map()),
       Context.add(Logger.CurrentLoggers, new Set())
     )
@@ -278,7 +289,8 @@ export class Kernel implements Scheduler.Scheduler {
 
   /** Fibers of the run that have not ended. */
   unfinished(): ReadonlyArray<string> {
-    return this.fibers.filter((fiber) => fiber.pollUnsafe() === undefined)
+    return this.fibers
+      .filter((fiber) => fiber.pollUnsafe() === undefined)
       .map((fiber) => describeFiber(this.numberOf(fiber), fiber))
   }
 
@@ -288,17 +300,20 @@ export class Kernel implements Scheduler.Scheduler {
       const exit = fiber.pollUnsafe()
       if (exit === undefined || exit._tag === "Success") return []
       return exit.cause.reasons.flatMap((reason) =>
-        reason._tag === "Die" ? [`${describeFiber(this.numberOf(fiber), fiber)}: ${String(reason.defect)}`] : [])
+        reason._tag === "Die" ? [`${describeFiber(this.numberOf(fiber), fiber)}: ${String(reason.defect)}`] : []
+      )
     })
   }
 
   /** Fibers that took part in the last steps before the limit, the busiest first. */
   spinners(): ReadonlyArray<string> {
     const byNumber = new Map(this.fibers.map((fiber) => [this.numberOf(fiber), fiber]))
-    return Array.from(this.spinning ?? []).sort((a, b) => b[1] - a[1]).flatMap(([number, steps]) => {
-      const fiber = byNumber.get(number)
-      return fiber === undefined ? [] : [`${describeFiber(number, fiber)}: ${steps} steps`]
-    })
+    return Array.from(this.spinning ?? [])
+      .sort((a, b) => b[1] - a[1])
+      .flatMap(([number, steps]) => {
+        const fiber = byNumber.get(number)
+        return fiber === undefined ? [] : [`${describeFiber(number, fiber)}: ${steps} steps`]
+      })
   }
 }
 
@@ -308,5 +323,4 @@ const describeFiber = (number: number, fiber: AnyFiber): string => {
 }
 
 /** Effect keeps this in a field that its types do not show; the test of lost interruptions guards it. */
-const isInterrupted = (fiber: object): boolean =>
-  "_interruptedCause" in fiber && fiber._interruptedCause !== undefined
+const isInterrupted = (fiber: object): boolean => "_interruptedCause" in fiber && fiber._interruptedCause !== undefined

@@ -31,13 +31,13 @@ export type Verdict<In, Out> =
   | { readonly _tag: "linearizable" }
   | { readonly _tag: "unknown"; readonly statesSeen: number }
   | {
-    readonly _tag: "not-linearizable"
-    readonly partition: string
-    /** The operations of the partition by time of call. */
-    readonly operations: ReadonlyArray<Operation<In, Out>>
-    /** The longest prefix of some order that could be explained. */
-    readonly explained: ReadonlyArray<Operation<In, Out>>
-  }
+      readonly _tag: "not-linearizable"
+      readonly partition: string
+      /** The operations of the partition by time of call. */
+      readonly operations: ReadonlyArray<Operation<In, Out>>
+      /** The longest prefix of some order that could be explained. */
+      readonly explained: ReadonlyArray<Operation<In, Out>>
+    }
 
 /** Throws a RangeError when a history has a return before its call. */
 export const linearizable = <State, In, Out>(
@@ -48,7 +48,9 @@ export const linearizable = <State, In, Out>(
   const partitions = new Map<string, Array<Operation<In, Out>>>()
   for (const operation of history) {
     if (operation.returned !== undefined && operation.returned.at < operation.calledAt) {
-      throw new RangeError(`history: an operation of ${operation.client} returned at ${operation.returned.at}, before its call at ${operation.calledAt}`)
+      throw new RangeError(
+        `history: an operation of ${operation.client} returned at ${operation.returned.at}, before its call at ${operation.calledAt}`
+      )
     }
     const key = model.partition?.(operation.input) ?? ""
     const found = partitions.get(key)

@@ -5,11 +5,14 @@
 import { Context } from "effect"
 import type { Stream } from "./Choices.ts"
 
-export class RunContext extends Context.Service<RunContext, {
-  /** An integer below `n` from a stream of choices; 0 is the dullest answer. */
-  readonly choose: (stream: Stream, n: number) => number
-  /** Counts that something was reached, for `Sim.sometimes`. */
-  readonly reach: (name: string) => void
-  /** Steps so far: an order of events within the run. */
-  readonly steps: () => number
-}>()("muster/sim/RunContext") {}
+export class RunContext extends Context.Service<
+  RunContext,
+  {
+    /** An integer below `n` from a stream of choices; 0 is the dullest answer. */
+    readonly choose: (stream: Stream, n: number) => number
+    /** Counts that something was reached, for `Sim.sometimes`. */
+    readonly reach: (name: string) => void
+    /** Steps so far: an order of events within the run. */
+    readonly steps: () => number
+  }
+>()("muster/sim/RunContext") {}

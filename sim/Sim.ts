@@ -26,6 +26,7 @@ import { randomWalk } from "./strategies/RandomWalk.ts"
 import { formatToken, parseToken, TokenError, tokenName } from "./Token.ts"
 import type { Token } from "./Token.ts"
 import type { StepRecord } from "./Trace.ts"
+import { TraceHash } from "./TraceHash.ts"
 
 export { RunContext } from "./RunContext.ts"
 export { draw } from "./Draw.ts"
@@ -34,7 +35,9 @@ export type { Model, Operation, Verdict } from "./Linearizability.ts"
 export type { Deviation, Stream } from "./Choices.ts"
 export type { Strategy } from "./Strategy.ts"
 export type { StepRecord } from "./Trace.ts"
-export { TokenError } from "./Token.ts"
+export { parseToken, TokenError } from "./Token.ts"
+/** All of this under one name: `import { Sim } from "muster/sim"`. */
+export * as Sim from "./Sim.ts"
 
 /**
  * - `done`: the program succeeded.
@@ -100,7 +103,10 @@ export const run = <A, E>(program: Effect.Effect<A, E, RunContext>, options: Run
   underWay = true
   const { escape, value } = (() => {
     try {
-      return trapped(() => kernel.run(program), () => kernel.fiberInCharge())
+      return trapped(
+        () => kernel.run(program),
+        () => kernel.fiberInCharge()
+      )
     } finally {
       underWay = false
     }
@@ -190,16 +196,22 @@ export interface CheckResult<A, E> {
   readonly steps: number
   readonly virtualMs: number
   readonly distinctTraces: number
+  /** Digest of the traces of all runs, in their order. */
+  readonly traceHash: string
   readonly sometimes: ReadonlyMap<string, number>
   /** The first run that did not end well, recorded. */
   readonly failure: Failure<A, E> | undefined
 }
 
 /** Runs the program under consecutive seeds until one does not end well. */
-export const check = <A, E>(program: Effect.Effect<A, E, RunContext>, options: CheckOptions = {}): CheckResult<A, E> => {
+export const check = <A, E>(
+  program: Effect.Effect<A, E, RunContext>,
+  options: CheckOptions = {}
+): CheckResult<A, E> => {
   const runs = positiveInteger("runs", options.runs ?? 100)
   const first = safeInteger("seed", options.seed ?? 0)
   const traces = new Set<string>()
+  const digest = new TraceHash()
   const sometimes = new Map<string, number>()
   let steps = 0
   let virtualMs = 0
@@ -212,10 +224,11 @@ export const check = <A, E>(program: Effect.Effect<A, E, RunContext>, options: C
     steps += result.steps
     virtualMs += result.virtualMs
     traces.add(result.traceHash)
+    digest.fold(parseInt(result.traceHash.slice(0, 8), 16), parseInt(result.traceHash.slice(8), 16))
     for (const [name, count] of result.sometimes) sometimes.set(name, (sometimes.get(name) ?? 0) + count)
     if (result.outcome !== "done") failure = { ...confirm(program, options, result), run: done }
   }
-  return { runs: done, steps, virtualMs, distinctTraces: traces.size, sometimes, failure }
+  return { runs: done, steps, virtualMs, distinctTraces: traces.size, traceHash: digest.digest, sometimes, failure }
 }
 
 /** Does a failing run again, recorded. A second run that differs means that the program is not deterministic. */
@@ -228,7 +241,8 @@ const confirm = <A, E>(
   if (again.traceHash === failed.traceHash) return again
   return {
     ...again,
-    message: `${failed.message}\nand the same seed gave another run the second time (trace ${failed.traceHash}, then ` +
+    message:
+      `${failed.message}\nand the same seed gave another run the second time (trace ${failed.traceHash}, then ` +
       `${again.traceHash}): the program depends on something outside the simulation`
   }
 }
@@ -254,7 +268,9 @@ export const replay = <A, E>(
     }
     const strategy = strategies.find((candidate) => candidate.name === parsed.strategy)
     if (strategy === undefined) {
-      return refuse(`the token's strategy ${parsed.strategy} is unknown; known are ${strategies.map((s) => s.name).join(", ")}`)
+      return refuse(
+        `the token's strategy ${parsed.strategy} is unknown; known are ${strategies.map((s) => s.name).join(", ")}`
+      )
     }
     const stepsMax = Math.max(options.stepsMax ?? stepsMaxDefault, parsed.steps)
     const result = run(program, { seed: parsed.seed, strategy, stepsMax, name, record: true })
@@ -266,13 +282,16 @@ const refuse = (message: string): Result.Result<never, TokenError> => Result.fai
 const describeDifference = <A, E>(expected: Token, actual: RunResult<A, E>): string => {
   const marks = Result.getOrUndefined(parseToken(actual.token))?.marks ?? []
   const first = expected.marks.findIndex((mark, i) => mark !== marks[i])
-  const where = first < 0
-    ? `after step ${2 ** Math.max(0, expected.marks.length - 1)}`
-    : first === 0
-    ? "at its first step"
-    : `between steps ${2 ** (first - 1)} and ${2 ** first}`
-  return `this program differs from the one that made the token ${where}: it ended ${actual.outcome} after ` +
+  const where =
+    first < 0
+      ? `after step ${2 ** Math.max(0, expected.marks.length - 1)}`
+      : first === 0
+        ? "at its first step"
+        : `between steps ${2 ** (first - 1)} and ${2 ** first}`
+  return (
+    `this program differs from the one that made the token ${where}: it ended ${actual.outcome} after ` +
     `${actual.steps} steps, the token's after ${expected.steps}`
+  )
 }
 
 // Inside a program ------------------------------------------------------------------------------------------------------
@@ -282,7 +301,10 @@ export const choose = (stream: Stream, n: number): Effect.Effect<number, never, 
   RunContext.use((context) => Effect.sync(() => context.choose(stream, n)))
 
 /** True with the chance `num` in `den`, from a stream of choices; false is the dullest answer. */
-export const chance = (stream: Stream, ratio: { readonly num: number; readonly den: number }): Effect.Effect<boolean, never, RunContext> =>
+export const chance = (
+  stream: Stream,
+  ratio: { readonly num: number; readonly den: number }
+): Effect.Effect<boolean, never, RunContext> =>
   Effect.map(choose(stream, ratio.den), (value) => value >= ratio.den - ratio.num)
 
 /** Marks that this place was reached. A sweep counts its marks, and shows those that never were. */

@@ -39,7 +39,8 @@ export const formatToken = (token: Token): string =>
     token.marks.map((mark) => alphabet.charAt(mark >> 6) + alphabet.charAt(mark & 63)).join("")
   ].join(".")
 
-const pattern = /^([A-Za-z0-9_+-]{1,60})\.([a-z0-9-]+)\.(-?[0-9a-z]{1,11})\.([0-9a-z]{1,11})\.([0-9a-f]{16})\.((?:[A-Za-z0-9_-]{2})*)$/
+const pattern =
+  /^([A-Za-z0-9_+-]{1,60})\.([a-z0-9-]+)\.(-?[0-9a-z]{1,11})\.([0-9a-z]{1,11})\.([0-9a-f]{16})\.((?:[A-Za-z0-9_-]{2})*)$/
 
 export const parseToken = (text: string): Result.Result<Token, TokenError> => {
   const trimmed = text.trim()
@@ -47,7 +48,8 @@ export const parseToken = (text: string): Result.Result<Token, TokenError> => {
     return fail(`${quote(trimmed)} is no token of this version: expected one that begins with "${version}."`)
   }
   const parts = pattern.exec(trimmed.slice(version.length + 1))
-  if (parts === null) return fail(`${quote(trimmed)} is no whole token: expected ${version}.NAME.STRATEGY.SEED.STEPS.HASH.MARKS`)
+  if (parts === null)
+    return fail(`${quote(trimmed)} is no whole token: expected ${version}.NAME.STRATEGY.SEED.STEPS.HASH.MARKS`)
   const [, name = "", strategy = "", seed = "", steps = "", traceHash = "", marks = ""] = parts
   return Result.succeed({
     name,
@@ -55,8 +57,10 @@ export const parseToken = (text: string): Result.Result<Token, TokenError> => {
     seed: parseInt(seed, 36),
     steps: parseInt(steps, 36),
     traceHash,
-    marks: Array.from({ length: marks.length / 2 }, (_, i) =>
-      alphabet.indexOf(marks.charAt(2 * i)) * 64 + alphabet.indexOf(marks.charAt(2 * i + 1)))
+    marks: Array.from(
+      { length: marks.length / 2 },
+      (_, i) => alphabet.indexOf(marks.charAt(2 * i)) * 64 + alphabet.indexOf(marks.charAt(2 * i + 1))
+    )
   })
 }
 

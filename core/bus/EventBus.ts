@@ -10,17 +10,23 @@ import type { FleetEvent } from "../domain/FleetEvent.ts"
 /** Events that wait for the slowest subscriber before publishers do. */
 const eventsWaitingMax = 1_000
 
-export class EventBus extends Context.Service<EventBus, {
-  /** Publishes events in this order; waits while a subscriber is too far behind. */
-  readonly publish: (events: ReadonlyArray<FleetEvent>) => Effect.Effect<void>
-  /** Events published from now on; ends with the scope. */
-  readonly subscribe: Effect.Effect<{ readonly take: Effect.Effect<FleetEvent> }, never, Scope.Scope>
-}>()("core/bus/EventBus") {}
+export class EventBus extends Context.Service<
+  EventBus,
+  {
+    /** Publishes events in this order; waits while a subscriber is too far behind. */
+    readonly publish: (events: ReadonlyArray<FleetEvent>) => Effect.Effect<void>
+    /** Events published from now on; ends with the scope. */
+    readonly subscribe: Effect.Effect<{ readonly take: Effect.Effect<FleetEvent> }, never, Scope.Scope>
+  }
+>()("core/bus/EventBus") {}
 
-export const layer: Layer.Layer<EventBus> = Layer.effect(EventBus, Effect.gen(function*() {
-  const pubsub = yield* Effect.acquireRelease(PubSub.bounded<FleetEvent>(eventsWaitingMax), PubSub.shutdown)
-  return EventBus.of({
-    publish: (events) => events.length === 0 ? Effect.void : Effect.asVoid(PubSub.publishAll(pubsub, events)),
-    subscribe: Effect.map(PubSub.subscribe(pubsub), (subscription) => ({ take: PubSub.take(subscription) }))
+export const layer: Layer.Layer<EventBus> = Layer.effect(
+  EventBus,
+  Effect.gen(function* () {
+    const pubsub = yield* Effect.acquireRelease(PubSub.bounded<FleetEvent>(eventsWaitingMax), PubSub.shutdown)
+    return EventBus.of({
+      publish: (events) => (events.length === 0 ? Effect.void : Effect.asVoid(PubSub.publishAll(pubsub, events))),
+      subscribe: Effect.map(PubSub.subscribe(pubsub), (subscription) => ({ take: PubSub.take(subscription) }))
+    })
   })
-}))
+)

@@ -28,9 +28,7 @@ export const ProcessState = Schema.Literals([
 ])
 export type ProcessState = typeof ProcessState.Type
 
-const byCode = new Map<number, ProcessState>(
-  ProcessState.literals.map((state) => [ProcessStateCode[state], state])
-)
+const byCode = new Map<number, ProcessState>(ProcessState.literals.map((state) => [ProcessStateCode[state], state]))
 
 /** The state with this number; a number that supervisord does not define is `UNKNOWN`. */
 export const fromCode = (code: number): ProcessState => byCode.get(code) ?? "UNKNOWN"

@@ -4,7 +4,7 @@
  * Reads answer from the registry at once, also while nodes are away. An operation on a process talks to its node
  * alone; operations on one process run one after another.
  */
-import { Context, Effect, Layer, Schema, Semaphore } from "effect"
+import { Context, Effect, Layer, Schema, type Scope, Semaphore } from "effect"
 import { NodeError } from "../domain/NodeError.ts"
 import type { FleetSnapshot, NodeView } from "../domain/Node.ts"
 import { formatId } from "../domain/Process.ts"
@@ -36,79 +36,91 @@ export interface ManagedNode {
   readonly driver: NodeDriver
 }
 
-export class Fleet extends Context.Service<Fleet, {
-  readonly nodes: Effect.Effect<ReadonlyArray<NodeView>>
-  readonly node: (name: string) => Effect.Effect<NodeView, UnknownNode>
-  /** The processes as last reported, in the node's order. */
-  readonly processes: (name: string) => Effect.Effect<ReadonlyArray<ProcessInfo>, UnknownNode>
-  /** Nodes and processes after one event, all of a piece. */
-  readonly snapshot: Effect.Effect<FleetSnapshot>
-  /** Runs an operation to its observed end; see Operation. */
-  readonly operate: (
-    kind: Operation.OperationKind,
-    node: string,
-    process: ProcessId
-  ) => Effect.Effect<Operation.OperationResult, UnknownNode | UnknownProcess | NodeError>
-}>()("core/fleet/Fleet") {}
+export class Fleet extends Context.Service<
+  Fleet,
+  {
+    readonly nodes: Effect.Effect<ReadonlyArray<NodeView>>
+    readonly node: (name: string) => Effect.Effect<NodeView, UnknownNode>
+    /** The processes as last reported, in the node's order. */
+    readonly processes: (name: string) => Effect.Effect<ReadonlyArray<ProcessInfo>, UnknownNode>
+    /** Nodes and processes after one event, all of a piece. */
+    readonly snapshot: Effect.Effect<FleetSnapshot>
+    /** Runs an operation to its observed end; see Operation. */
+    readonly operate: (
+      kind: Operation.OperationKind,
+      node: string,
+      process: ProcessId
+    ) => Effect.Effect<Operation.OperationResult, UnknownNode | UnknownProcess | NodeError>
+  }
+>()("core/fleet/Fleet") {}
 
 export const layer = <R>(
   nodes: Effect.Effect<ReadonlyArray<ManagedNode>, never, R>,
   options: FleetOptions
-): Layer.Layer<Fleet, never, Registry | R> =>
-  Layer.effect(Fleet, Effect.gen(function*() {
-    const registry = yield* Registry
-    const poller = yield* Poller.make(options.poll)
-    const managed = new Map<string, { readonly driver: NodeDriver; readonly pollNow: PollNow }>()
-    for (const { driver, entry } of yield* nodes) {
-      yield* registry.add(entry)
-      managed.set(entry.name, { driver, pollNow: yield* poller.start(entry.name, driver) })
-    }
-    const locks = yield* makeLocks
+): Layer.Layer<Fleet, never, Registry | Exclude<R, Scope.Scope>> =>
+  Layer.effect(
+    Fleet,
+    Effect.gen(function* () {
+      const registry = yield* Registry
+      const poller = yield* Poller.make(options.poll)
+      const managed = new Map<string, { readonly driver: NodeDriver; readonly pollNow: PollNow }>()
+      for (const { driver, entry } of yield* nodes) {
+        yield* registry.add(entry)
+        managed.set(entry.name, { driver, pollNow: yield* poller.start(entry.name, driver) })
+      }
+      const locks = yield* makeLocks
 
-    const find = (name: string): Effect.Effect<NodeState, UnknownNode> =>
-      Effect.flatMap(registry.state, ({ nodes }) => {
-        const node = nodes.get(name)
-        return node === undefined ? Effect.fail(new UnknownNode({ node: name })) : Effect.succeed(node)
+      const find = (name: string): Effect.Effect<NodeState, UnknownNode> =>
+        Effect.flatMap(registry.state, ({ nodes }) => {
+          const node = nodes.get(name)
+          return node === undefined ? Effect.fail(new UnknownNode({ node: name })) : Effect.succeed(node)
+        })
+
+      const operate = Effect.fn("Fleet.operate")(function* (
+        kind: Operation.OperationKind,
+        node: string,
+        id: ProcessId
+      ) {
+        const target = managed.get(node)
+        if (target === undefined) return yield* new UnknownNode({ node })
+        return yield* Operation.run(kind, target.driver, id, options.operations).pipe(
+          locks.withLock(`${node}/${formatId(id)}`),
+          Effect.ensuring(target.pollNow),
+          Effect.catchTag("NodeError", (error) => {
+            const unknown = error.reason._tag === "Fault" && error.reason.name === "BAD_NAME"
+            return Effect.fail(unknown ? new UnknownProcess({ node, ...id }) : error)
+          })
+        )
       })
 
-    const operate = Effect.fn("Fleet.operate")(function*(kind: Operation.OperationKind, node: string, id: ProcessId) {
-      const target = managed.get(node)
-      if (target === undefined) return yield* new UnknownNode({ node })
-      return yield* Operation.run(kind, target.driver, id, options.operations).pipe(
-        locks.withLock(`${node}/${formatId(id)}`),
-        Effect.ensuring(target.pollNow),
-        Effect.catchTag("NodeError", (error) => {
-          const unknown = error.reason._tag === "Fault" && error.reason.name === "BAD_NAME"
-          return Effect.fail(unknown ? new UnknownProcess({ node, ...id }) : error)
-        })
-      )
+      return Fleet.of({
+        nodes: Effect.map(registry.state, (state) => Array.from(state.nodes.values(), viewNode)),
+        node: (name) => Effect.map(find(name), viewNode),
+        processes: (name) => Effect.map(find(name), (node) => Array.from(node.processes.values())),
+        snapshot: Effect.map(registry.state, viewFleet),
+        operate
+      })
     })
-
-    return Fleet.of({
-      nodes: Effect.map(registry.state, (state) => Array.from(state.nodes.values(), viewNode)),
-      node: (name) => Effect.map(find(name), viewNode),
-      processes: (name) => Effect.map(find(name), (node) => Array.from(node.processes.values())),
-      snapshot: Effect.map(registry.state, viewFleet),
-      operate
-    })
-  }))
+  )
 
 /** Locks by key; one that nobody holds or waits for is forgotten. */
 const makeLocks = Effect.sync(() => {
   const locks = new Map<string, { readonly semaphore: Semaphore.Semaphore; users: number }>()
-  const withLock = (key: string) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.acquireUseRelease(
-      Effect.sync(() => {
-        const lock = locks.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
-        lock.users++
-        locks.set(key, lock)
-        return lock
-      }),
-      (lock) => lock.semaphore.withPermit(effect),
-      (lock) =>
+  const withLock =
+    (key: string) =>
+    <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.acquireUseRelease(
         Effect.sync(() => {
-          if (--lock.users === 0) locks.delete(key)
-        })
-    )
+          const lock = locks.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
+          lock.users++
+          locks.set(key, lock)
+          return lock
+        }),
+        (lock) => lock.semaphore.withPermit(effect),
+        (lock) =>
+          Effect.sync(() => {
+            if (--lock.users === 0) locks.delete(key)
+          })
+      )
   return { withLock }
 })

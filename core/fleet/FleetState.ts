@@ -62,7 +62,12 @@ export const removeNode = (state: FleetState, name: string, nowMs: number): Tran
   if (node === undefined) return { state, events: [] }
   const nodes = new Map(state.nodes)
   nodes.delete(name)
-  const changes = Array.from(node.processes.values(), ({ group, name: process }): FleetChange => ({ type: "process.removed", node: name, group, name: process }))
+  const changes = Array.from(node.processes.values(), ({ group, name: process }): FleetChange => ({
+    type: "process.removed",
+    node: name,
+    group,
+    name: process
+  }))
   return number({ ...state, nodes }, changes, nowMs)
 }
 
@@ -72,12 +77,21 @@ export const recordPoll = (state: FleetState, name: string, result: PollResult, 
   if (before === undefined) return { state, events: [] }
   const after = afterPoll(before, result, nowMs)
   const nodes = new Map(state.nodes).set(name, after)
-  return number({ ...state, nodes }, [...statusChange(before, after), ...processChanges(name, before.processes, after.processes)], nowMs)
+  return number(
+    { ...state, nodes },
+    [...statusChange(before, after), ...processChanges(name, before.processes, after.processes)],
+    nowMs
+  )
 }
 
 const afterPoll = (before: NodeState, result: PollResult, nowMs: number): NodeState => {
   if (result._tag === "Failed") {
-    return { ...before, status: "down", reason: result.reason, sinceMs: before.status === "down" ? before.sinceMs : nowMs }
+    return {
+      ...before,
+      status: "down",
+      reason: result.reason,
+      sinceMs: before.status === "down" ? before.sinceMs : nowMs
+    }
   }
   return {
     ...before,
@@ -109,7 +123,8 @@ export const processChanges = (
   for (const [id, process] of after) {
     const old = before.get(id)
     if (old === undefined) changes.push({ type: "process.added", node, process })
-    else if (old.state !== process.state) changes.push({ type: "process.state", node, from: old.state, to: process.state, process })
+    else if (old.state !== process.state)
+      changes.push({ type: "process.state", node, from: old.state, to: process.state, process })
     else if (old.pid !== process.pid || old.start !== process.start) {
       changes.push({ type: "process.restarted", node, from_pid: old.pid, process })
     }

@@ -50,7 +50,7 @@ const slackMs = 3_000
 type Step = Pick<OperationResult, "outcome" | "detail"> & { readonly process: ProcessInfo }
 
 /** Runs an operation to its observed end. Fails when the node refuses it or cannot be asked. */
-export const run = Effect.fn("Operation.run")(function*(
+export const run = Effect.fn("Operation.run")(function* (
   kind: OperationKind,
   driver: NodeDriver,
   id: ProcessId,
@@ -60,11 +60,11 @@ export const run = Effect.fn("Operation.run")(function*(
   const timing = yield* driver.timing(id)
   const context: Context = { driver, id, timing, options, endsMs: startedMs + options.deadlineMs[kind] }
   const before = yield* driver.process(id)
-  const step = yield* (kind === "start"
+  const step = yield* kind === "start"
     ? start(context, before)
     : kind === "stop"
-    ? stop(context, before)
-    : restart(context, before))
+      ? stop(context, before)
+      : restart(context, before)
   const tookMs = (yield* Clock.currentTimeMillis) - startedMs
   return { ...step, state: step.process.state, took_ms: Math.round(tookMs) }
 })
@@ -80,7 +80,7 @@ interface Context {
 
 type Operation = (context: Context, before: ProcessInfo) => Effect.Effect<Step, NodeError>
 
-const stop: Operation = Effect.fnUntraced(function*(context, before) {
+const stop: Operation = Effect.fnUntraced(function* (context, before) {
   if (isStopped(before.state)) return { outcome: "unchanged", detail: `was ${before.state} already`, process: before }
   const { driver, id, timing } = context
   // A stop while it is STOPPING is refused with NOT_RUNNING; it is under way, which is all that was asked.
@@ -92,7 +92,7 @@ const stop: Operation = Effect.fnUntraced(function*(context, before) {
     : { outcome: "timeout", detail: `is still ${process.state} after the time it has to stop`, process }
 })
 
-const start: Operation = Effect.fnUntraced(function*(context, before) {
+const start: Operation = Effect.fnUntraced(function* (context, before) {
   const { driver, id } = context
   if (before.state === "RUNNING") return { outcome: "unchanged", detail: "was RUNNING already", process: before }
   let from = before
@@ -103,15 +103,18 @@ const start: Operation = Effect.fnUntraced(function*(context, before) {
   }
   if (isStopped(from.state)) yield* requested(driver.start(id), "ALREADY_STARTED")
   const settled = (now: ProcessInfo) =>
-    now.state === "RUNNING" || now.state === "FATAL" && isOtherRun(from, now) || now.state === "EXITED" && isOtherRun(from, now)
+    now.state === "RUNNING" ||
+    (now.state === "FATAL" && isOtherRun(from, now)) ||
+    (now.state === "EXITED" && isOtherRun(from, now))
   const { process, reached } = yield* observe(context, from, startBudgetMs(context.timing), settled)
   if (!reached) return { outcome: "timeout", detail: `is ${process.state} after the time it has to start`, process }
-  if (process.state === "FATAL") return { outcome: "failed", detail: process.spawnerr || "gave up starting it", process }
+  if (process.state === "FATAL")
+    return { outcome: "failed", detail: process.spawnerr || "gave up starting it", process }
   // EXITED means that it stayed up for its startsecs and ended since: it was started.
   return { outcome: "done", detail: `is ${process.state}`, process }
 })
 
-const restart: Operation = Effect.fnUntraced(function*(context, before) {
+const restart: Operation = Effect.fnUntraced(function* (context, before) {
   if (isStopped(before.state)) return yield* start(context, before)
   const stopped = yield* stop(context, before)
   return stopped.outcome === "done" ? yield* start(context, stopped.process) : stopped
@@ -132,13 +135,15 @@ const isOtherRun = (before: ProcessInfo, now: ProcessInfo): boolean =>
 const requested = (request: Effect.Effect<void, NodeError>, agreeing: string): Effect.Effect<void, NodeError> =>
   Effect.catch(request, (error) => {
     const { reason } = error
-    const acted = reason._tag === "ConnectionLost" || reason._tag === "TimedOut" ||
-      reason._tag === "Fault" && reason.name === agreeing
+    const acted =
+      reason._tag === "ConnectionLost" ||
+      reason._tag === "TimedOut" ||
+      (reason._tag === "Fault" && reason.name === agreeing)
     return acted ? Effect.void : Effect.fail(error)
   })
 
 /** Looks at the process until the condition holds or the time is up. A look that fails counts as none. */
-const observe = Effect.fnUntraced(function*(
+const observe = Effect.fnUntraced(function* (
   { driver, endsMs, id, options }: Context,
   last: ProcessInfo,
   budgetMs: number,

@@ -30,22 +30,20 @@ export interface Poller {
   readonly start: (name: string, driver: NodeDriver) => Effect.Effect<PollNow, never, Scope.Scope>
 }
 
-export const make = Effect.fnUntraced(function*(options: PollOptions): Effect.fn.Return<Poller, never, Registry> {
+export const make = Effect.fnUntraced(function* (options: PollOptions): Effect.fn.Return<Poller, never, Registry> {
   const registry = yield* Registry
   const laneUp = yield* Semaphore.make(options.concurrency)
   const laneDown = yield* Semaphore.make(options.concurrencyDown)
 
-  const poll = Effect.fn("Poller.poll")(function*(name: string, driver: NodeDriver) {
-    const result = yield* driver.processes.pipe(
-      Effect.match({ onSuccess: answered, onFailure: failed })
-    )
+  const poll = Effect.fn("Poller.poll")(function* (name: string, driver: NodeDriver) {
+    const result = yield* driver.processes.pipe(Effect.match({ onSuccess: answered, onFailure: failed }))
     yield* registry.record(name, result)
     return result._tag === "Answered"
   })
 
-  const start = Effect.fnUntraced(function*(name: string, driver: NodeDriver) {
+  const start = Effect.fnUntraced(function* (name: string, driver: NodeDriver) {
     const asked = yield* Queue.sliding<void>(1)
-    yield* Effect.gen(function*() {
+    yield* Effect.gen(function* () {
       let up = true
       for (;;) {
         up = yield* (up ? laneUp : laneDown).withPermit(poll(name, driver))
@@ -58,7 +56,10 @@ export const make = Effect.fnUntraced(function*(options: PollOptions): Effect.fn
   return { start }
 })
 
-const answered = (processes: Extract<PollResult, { readonly _tag: "Answered" }>["processes"]): PollResult => ({ _tag: "Answered", processes })
+const answered = (processes: Extract<PollResult, { readonly _tag: "Answered" }>["processes"]): PollResult => ({
+  _tag: "Answered",
+  processes
+})
 
 const failed = (error: NodeError): PollResult => ({
   _tag: "Failed",

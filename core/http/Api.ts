@@ -15,43 +15,64 @@ const Name = Schema.String.check(
 
 export const Health = Schema.Struct({
   status: Schema.Literals(["healthy", "degraded"]),
-  components: Schema.Array(Schema.Struct({
-    name: Schema.String,
-    status: Schema.Literals(["healthy", "degraded"]),
-    detail: Schema.Record(Schema.String, Schema.Union([Schema.Int, Schema.String]))
-  }))
+  components: Schema.Array(
+    Schema.Struct({
+      name: Schema.String,
+      status: Schema.Literals(["healthy", "degraded"]),
+      detail: Schema.Record(Schema.String, Schema.Union([Schema.Int, Schema.String]))
+    })
+  )
 })
 
-export class NodesApi extends HttpApiGroup.make("nodes").add(
-  HttpApiEndpoint.get("list", "/nodes", { success: Schema.Struct({ nodes: Schema.Array(NodeView) }) })
-    .annotate(OpenApi.Summary, "All nodes with their status"),
-  HttpApiEndpoint.get("get", "/nodes/:node", { params: { node: Name }, success: NodeView, error: NodeNotFound })
-    .annotate(OpenApi.Summary, "One node"),
-  HttpApiEndpoint.get("processes", "/nodes/:node/processes", {
-    params: { node: Name },
-    success: Schema.Struct({ processes: Schema.Array(ProcessInfo) }),
-    error: NodeNotFound
-  }).annotate(OpenApi.Summary, "The processes of a node as last reported"),
-  HttpApiEndpoint.post("operate", "/nodes/:node/processes/:group/:name/:operation", {
-    params: { node: Name, group: Name, name: Name, operation: OperationKind },
-    success: OperationResult,
-    error: [NodeNotFound, ProcessNotFound, NodeRefused, NodeFailed, NodeShuttingDown, NodeTimeout]
-  }).annotate(OpenApi.Summary, "Start, stop or restart a process")
-    .annotate(OpenApi.Description, "Answers when the state asked for, or another final one, was observed on the node.")
-).prefix("/api") {}
+export class NodesApi extends HttpApiGroup.make("nodes")
+  .add(
+    HttpApiEndpoint.get("list", "/nodes", { success: Schema.Struct({ nodes: Schema.Array(NodeView) }) }).annotate(
+      OpenApi.Summary,
+      "All nodes with their status"
+    ),
+    HttpApiEndpoint.get("get", "/nodes/:node", {
+      params: { node: Name },
+      success: NodeView,
+      error: NodeNotFound
+    }).annotate(OpenApi.Summary, "One node"),
+    HttpApiEndpoint.get("processes", "/nodes/:node/processes", {
+      params: { node: Name },
+      success: Schema.Struct({ processes: Schema.Array(ProcessInfo) }),
+      error: NodeNotFound
+    }).annotate(OpenApi.Summary, "The processes of a node as last reported"),
+    HttpApiEndpoint.post("operate", "/nodes/:node/processes/:group/:name/:operation", {
+      params: { node: Name, group: Name, name: Name, operation: OperationKind },
+      success: OperationResult,
+      error: [NodeNotFound, ProcessNotFound, NodeRefused, NodeFailed, NodeShuttingDown, NodeTimeout]
+    })
+      .annotate(OpenApi.Summary, "Start, stop or restart a process")
+      .annotate(
+        OpenApi.Description,
+        "Answers when the state asked for, or another final one, was observed on the node."
+      )
+  )
+  .prefix("/api") {}
 
 const NotReady = Health.annotate({ httpApiStatus: 503, identifier: "NotReady" })
 
 export class HealthApi extends HttpApiGroup.make("health").add(
-  HttpApiEndpoint.get("live", "/health/live", { success: Schema.Struct({ status: Schema.Literal("alive") }) })
-    .annotate(OpenApi.Summary, "The console runs"),
-  HttpApiEndpoint.get("ready", "/health/ready", { success: Health, error: NotReady })
-    .annotate(OpenApi.Summary, "Every node has been asked once; 503 until then"),
+  HttpApiEndpoint.get("live", "/health/live", { success: Schema.Struct({ status: Schema.Literal("alive") }) }).annotate(
+    OpenApi.Summary,
+    "The console runs"
+  ),
+  HttpApiEndpoint.get("ready", "/health/ready", { success: Health, error: NotReady }).annotate(
+    OpenApi.Summary,
+    "Every node has been asked once; 503 until then"
+  ),
   HttpApiEndpoint.get("detail", "/health", { success: Health }).annotate(OpenApi.Summary, "State by component")
 ) {}
 
-export class Api extends HttpApi.make("muster").add(NodesApi, HealthApi).annotateMerge(OpenApi.annotations({
-  title: "Muster",
-  version: "1",
-  description: "A fleet console for supervisord. Live changes come over the WebSocket at /api/ws."
-})) {}
+export class Api extends HttpApi.make("muster")
+  .add(NodesApi, HealthApi)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Muster",
+      version: "1",
+      description: "A fleet console for supervisord. Live changes come over the WebSocket at /api/ws."
+    })
+  ) {}

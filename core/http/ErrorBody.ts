@@ -61,9 +61,14 @@ export type ErrorBody = typeof ErrorBody.Type
 export const NodeNotFound = shape(["unknown_node"]).annotate({ httpApiStatus: 404, identifier: "UnknownNode" })
 export const ProcessNotFound = shape(["unknown_process"]).annotate({ httpApiStatus: 404, identifier: "UnknownProcess" })
 export const NodeRefused = shape(["node_refused"]).annotate({ httpApiStatus: 409, identifier: "NodeRefused" })
-export const NodeFailed = shape(["node_unreachable", "node_unauthorized", "node_invalid_reply"])
-  .annotate({ httpApiStatus: 502, identifier: "NodeFailed" })
-export const NodeShuttingDown = shape(["node_shutting_down"]).annotate({ httpApiStatus: 503, identifier: "NodeShuttingDown" })
+export const NodeFailed = shape(["node_unreachable", "node_unauthorized", "node_invalid_reply"]).annotate({
+  httpApiStatus: 502,
+  identifier: "NodeFailed"
+})
+export const NodeShuttingDown = shape(["node_shutting_down"]).annotate({
+  httpApiStatus: 503,
+  identifier: "NodeShuttingDown"
+})
 export const NodeTimeout = shape(["node_timeout"]).annotate({ httpApiStatus: 504, identifier: "NodeTimeout" })
 
 /** Id of the request that is being answered; also in its log lines and in the answer's `x-request-id`. */

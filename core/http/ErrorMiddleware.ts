@@ -19,7 +19,7 @@ export const errorResponse = (parts: {
 }): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.map(errorBody(parts), (body) => HttpServerResponse.jsonUnsafe(body, { status: statusByCode[parts.code] }))
 
-const requestId = Effect.gen(function*() {
+const requestId = Effect.gen(function* () {
   const sent = (yield* HttpServerRequest.HttpServerRequest).headers["x-request-id"]
   if (sent !== undefined && acceptableId.test(sent)) return sent
   const high = yield* Random.nextIntBetween(0, 0xffffffff)
@@ -35,9 +35,12 @@ export const middleware = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServe
       Effect.map(HttpServerResponse.setHeader("x-request-id", id)),
       Effect.annotateLogs({ request_id: id }),
       Effect.provideService(RequestId, id)
-    ))
+    )
+  )
 
-const respond = <E>(cause: Cause.Cause<E>): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> => {
+const respond = <E>(
+  cause: Cause.Cause<E>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> => {
   // The client is gone, or the console goes: there is nobody to answer.
   if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
   for (const reason of cause.reasons) {
@@ -51,13 +54,15 @@ const respond = <E>(cause: Cause.Cause<E>): Effect.Effect<HttpServerResponse.Htt
   return internal(cause)
 }
 
-const isSchemaError = (error: unknown): error is HttpApiError.HttpApiSchemaError => HttpApiError.HttpApiSchemaError.is(error)
+const isSchemaError = (error: unknown): error is HttpApiError.HttpApiSchemaError =>
+  HttpApiError.HttpApiSchemaError.is(error)
 
 const ofServerError = (error: HttpServerError.HttpServerError, cause: Cause.Cause<unknown>) => {
   switch (error.reason._tag) {
     case "RouteNotFound":
       return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        errorResponse({ code: "unknown_route", message: `there is no ${request.method} at this path` }))
+        errorResponse({ code: "unknown_route", message: `there is no ${request.method} at this path` })
+      )
     case "RequestParseError":
       return errorResponse({ code: "invalid_request", message: "the request could not be read" })
     default:
@@ -84,5 +89,8 @@ const ofSchemaError = (error: HttpApiError.HttpApiSchemaError) => {
 const internal = (cause: Cause.Cause<unknown>) =>
   Effect.andThen(
     Effect.logError("request failed", cause),
-    errorResponse({ code: "internal", message: "the console failed to answer; its log tells more under this request id" })
+    errorResponse({
+      code: "internal",
+      message: "the console failed to answer; its log tells more under this request id"
+    })
   )

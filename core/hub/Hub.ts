@@ -54,13 +54,16 @@ export interface HubCounts {
   readonly left: number
 }
 
-export class Hub extends Context.Service<Hub, {
-  /** Adds a client; its outbox opens with the snapshot of the fleet. The caller must `close` it in the end. */
-  readonly join: Effect.Effect<Client, JoinRefused>
-  readonly counts: Effect.Effect<HubCounts>
-  /** Admits nobody any more, asks all clients to leave, and waits a bounded time until they are gone. */
-  readonly close: Effect.Effect<void>
-}>()("core/hub/Hub") {}
+export class Hub extends Context.Service<
+  Hub,
+  {
+    /** Adds a client; its outbox opens with the snapshot of the fleet. The caller must `close` it in the end. */
+    readonly join: Effect.Effect<Client, JoinRefused>
+    readonly counts: Effect.Effect<HubCounts>
+    /** Admits nobody any more, asks all clients to leave, and waits a bounded time until they are gone. */
+    readonly close: Effect.Effect<void>
+  }
+>()("core/hub/Hub") {}
 
 interface Member {
   readonly id: number
@@ -77,56 +80,68 @@ interface HubState {
 }
 
 export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | Fleet> =>
-  Layer.effect(Hub, Effect.gen(function*() {
-    const bus = yield* EventBus
-    const fleet = yield* Fleet
-    const scope = yield* Effect.scope
-    const state = yield* Ref.make<HubState>({ members: new Map(), joined: 0, closed: false })
+  Layer.effect(
+    Hub,
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      const fleet = yield* Fleet
+      const scope = yield* Effect.scope
+      const state = yield* Ref.make<HubState>({ members: new Map(), joined: 0, closed: false })
 
-    const subscription = yield* bus.subscribe
-    yield* subscription.take.pipe(
-      Effect.flatMap((event) => Effect.flatMap(Ref.get(state), ({ members }) => broadcast(members, event))),
-      Effect.forever,
-      Effect.withSpan("Hub.broadcast"),
-      Effect.forkIn(scope)
-    )
-
-    const remove = (id: number) => Ref.update(state, (before) => ({ ...before, members: without(before.members, id) }))
-
-    const join = Effect.uninterruptible(Effect.gen(function*() {
-      const outbox = yield* Outbox.make({ framesMax: options.outboxFramesMax, policy: options.slowClientPolicy })
-      const closing = yield* Deferred.make<CloseReason>()
-      const gone = yield* Deferred.make<void>()
-      const admitted = yield* Ref.modify(state, (before) => admit(before, options.clientsMax, { outbox, closing, gone }))
-      if (typeof admitted === "string") return yield* new JoinRefused({ reason: admitted, clientsMax: options.clientsMax })
-      const id = admitted
-      yield* Deferred.await(closing).pipe(
-        Effect.ensuring(Effect.andThen(remove(id), Deferred.succeed(gone, undefined))),
-        Effect.withSpan("Hub.cleanup", { attributes: { client: id } }),
-        Effect.forkIn(scope, { startImmediately: true })
+      const subscription = yield* bus.subscribe
+      yield* subscription.take.pipe(
+        Effect.flatMap((event) => Effect.flatMap(Ref.get(state), ({ members }) => broadcast(members, event))),
+        Effect.forever,
+        Effect.withSpan("Hub.broadcast"),
+        Effect.forkIn(scope)
       )
-      // The client is a member before the snapshot is taken: what is broadcast in between waits in its outbox, so that
-      // nothing falls between the snapshot and the first event.
-      const snapshot = yield* fleet.snapshot
-      yield* outbox.open([
-        JSON.stringify({ type: "hello", client: id, heartbeat_ms: options.heartbeatIntervalMs }),
-        JSON.stringify({ type: "snapshot", ...snapshot })
-      ], snapshot.seq)
-      return makeClient(state, { id, outbox, closing, gone })
-    }))
 
-    const close = shutdown(state, options.closeTimeoutMs)
-    yield* Scope.addFinalizer(scope, close)
-    return Hub.of({
-      join,
-      close,
-      counts: Effect.map(Ref.get(state), ({ joined, members }) => ({
-        connected: members.size,
-        joined,
-        left: joined - members.size
-      }))
+      const remove = (id: number) =>
+        Ref.update(state, (before) => ({ ...before, members: without(before.members, id) }))
+
+      const join = Effect.uninterruptible(
+        Effect.gen(function* () {
+          const outbox = yield* Outbox.make({ framesMax: options.outboxFramesMax, policy: options.slowClientPolicy })
+          const closing = yield* Deferred.make<CloseReason>()
+          const gone = yield* Deferred.make<void>()
+          const admitted = yield* Ref.modify(state, (before) =>
+            admit(before, options.clientsMax, { outbox, closing, gone })
+          )
+          if (typeof admitted === "string")
+            return yield* new JoinRefused({ reason: admitted, clientsMax: options.clientsMax })
+          const id = admitted
+          yield* Deferred.await(closing).pipe(
+            Effect.ensuring(Effect.andThen(remove(id), Deferred.succeed(gone, undefined))),
+            Effect.withSpan("Hub.cleanup", { attributes: { client: id } }),
+            Effect.forkIn(scope, { startImmediately: true })
+          )
+          // The client is a member before the snapshot is taken: what is broadcast in between waits in its outbox, so that
+          // nothing falls between the snapshot and the first event.
+          const snapshot = yield* fleet.snapshot
+          yield* outbox.open(
+            [
+              JSON.stringify({ type: "hello", client: id, heartbeat_ms: options.heartbeatIntervalMs }),
+              JSON.stringify({ type: "snapshot", ...snapshot })
+            ],
+            snapshot.seq
+          )
+          return makeClient(state, { id, outbox, closing, gone })
+        })
+      )
+
+      const close = shutdown(state, options.closeTimeoutMs)
+      yield* Scope.addFinalizer(scope, close)
+      return Hub.of({
+        join,
+        close,
+        counts: Effect.map(Ref.get(state), ({ joined, members }) => ({
+          connected: members.size,
+          joined,
+          left: joined - members.size
+        }))
+      })
     })
-  }))
+  )
 
 /** Puts the event into the outboxes and asks those clients to leave whose outbox refuses it. One atomic step. */
 const broadcast = (members: HubState["members"], event: FleetEvent): Effect.Effect<void> =>
@@ -159,10 +174,7 @@ const without = (members: HubState["members"], id: number): HubState["members"] 
   return rest
 }
 
-const makeClient = (
-  state: Ref.Ref<HubState>,
-  parts: Pick<Member, "id" | "outbox" | "closing" | "gone">
-): Client => {
+const makeClient = (state: Ref.Ref<HubState>, parts: Pick<Member, "id" | "outbox" | "closing" | "gone">): Client => {
   const { closing, gone, id, outbox } = parts
   const push = (text: string) => {
     if (!outbox.pushUnsafe({ text, seq: undefined })) Deferred.doneUnsafe(closing, Exit.succeed(slowClient))
@@ -187,7 +199,7 @@ const makeClient = (
 const goingAway: CloseReason = { code: CloseCode.goingAway, reason: "the console shuts down" }
 
 const shutdown = (state: Ref.Ref<HubState>, timeoutMs: number) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { members } = yield* Ref.updateAndGet(state, (before) => ({ ...before, closed: true }))
     yield* Effect.forEach(members.values(), (member) => Deferred.succeed(member.closing, goingAway), { discard: true })
     yield* Effect.forEach(members.values(), (member) => Deferred.await(member.gone), { discard: true }).pipe(

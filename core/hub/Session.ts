@@ -22,7 +22,7 @@ export interface SessionOptions {
 }
 
 /** Serves a client that joined until it ends, and says why it ended. */
-export const serve = Effect.fn("Session.serve")(function*(
+export const serve = Effect.fn("Session.serve")(function* (
   client: Client,
   socket: Socket.Socket,
   options: SessionOptions
@@ -38,22 +38,28 @@ export const serve = Effect.fn("Session.serve")(function*(
     )
   )
   // Nothing is written to one who does not read: a slow client's close frame may never get out.
-  yield* writer.write(new Socket.CloseEvent(ended.code, ended.reason)).pipe(
-    Effect.timeoutOption(options.closeTimeoutMs),
-    Effect.ignore
-  )
+  yield* writer
+    .write(new Socket.CloseEvent(ended.code, ended.reason))
+    .pipe(Effect.timeoutOption(options.closeTimeoutMs), Effect.ignore)
   return ended
 })
 
 /** Adds a client to the hub for the length of `use`. */
-export const withClient = <A, E, R>(use: (client: Client) => Effect.Effect<A, E, R>): Effect.Effect<A, E | JoinRefused, R | Hub> =>
+export const withClient = <A, E, R>(
+  use: (client: Client) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | JoinRefused, R | Hub> =>
   Effect.flatMap(Hub, (hub) =>
     Effect.acquireUseRelease(hub.join, use, (client) =>
-      Effect.andThen(client.close({ code: 1000, reason: "the session ended" }), client.gone)))
+      Effect.andThen(client.close({ code: 1000, reason: "the session ended" }), client.gone)
+    )
+  )
 
 const writeFrames = (client: Client, writer: Socket.Writer): Effect.Effect<never, Socket.SocketError> =>
-  Effect.forever(Effect.flatMap(client.outbox.take, ([first, ...rest]) =>
-    first === undefined ? Effect.void : writer.writeAll([first, ...rest])))
+  Effect.forever(
+    Effect.flatMap(client.outbox.take, ([first, ...rest]) =>
+      first === undefined ? Effect.void : writer.writeAll([first, ...rest])
+    )
+  )
 
 const readFrames = (
   client: Client,
@@ -61,7 +67,7 @@ const readFrames = (
   heard: Ref.Ref<number>,
   options: SessionOptions
 ): Effect.Effect<CloseReason, Socket.SocketError> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     let invalid = 0
     for (;;) {
       const frames = yield* reader.pull
@@ -71,14 +77,20 @@ const readFrames = (
         if (problem === undefined) continue
         invalid++
         const left = options.invalidFramesMax - invalid
-        yield* client.send(JSON.stringify({ type: "error", code: "invalid_frame", message: problem, invalid_frames_left: left }))
+        yield* client.send(
+          JSON.stringify({ type: "error", code: "invalid_frame", message: problem, invalid_frames_left: left })
+        )
         if (left <= 0) return { code: CloseCode.invalidFrames, reason: `${invalid} invalid frames` }
       }
     }
   })
 
 /** Acts on a frame; gives what is wrong with it when it is none of the protocol. */
-const handleFrame = (client: Client, frame: string | Uint8Array, frameBytesMax: number): Effect.Effect<string | undefined> => {
+const handleFrame = (
+  client: Client,
+  frame: string | Uint8Array,
+  frameBytesMax: number
+): Effect.Effect<string | undefined> => {
   if (typeof frame !== "string") return Effect.succeed("a binary frame; expected JSON text")
   if (frame.length > frameBytesMax) {
     return Effect.succeed(`a frame of ${frame.length} characters; expected at most ${frameBytesMax}`)
@@ -103,7 +115,7 @@ const act = (client: Client, frame: ClientFrame): Effect.Effect<void> => {
 
 /** Pings at `interval` of silence and gives up at `timeout`; the wait for the answer is all of what lies between. */
 const heartbeat = (client: Client, heard: Ref.Ref<number>, options: SessionOptions): Effect.Effect<CloseReason> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const ping = JSON.stringify({ type: "ping" })
     for (;;) {
       const silentMs = (yield* Clock.currentTimeMillis) - (yield* Ref.get(heard))

@@ -9,6 +9,8 @@
  * what is left of the group after that time and returns when the group is gone, also when the leader has exited before;
  * `exitCode` fails when a signal ended the leader. The spawner of Node does so. A process that has left the group
  * (a daemon with a session of its own) is out of reach.
+ * To it a zombie is alive: where the system's first process reaps none, as in a container without an init, the end of a
+ * run whose leader leaves children takes the whole grace.
  */
 import { Deferred, Effect, Fiber, type Scope, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"

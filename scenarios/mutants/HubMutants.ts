@@ -7,10 +7,12 @@ import { Fleet } from "../../core/fleet/Fleet.ts"
 import { Hub } from "../../core/hub/Hub.ts"
 import type { Mutant } from "../Property.ts"
 
-const wrapHub = (wrap: (hub: Hub["Service"]) => Effect.Effect<Hub["Service"]>) => (parts: ConsoleParts): ConsoleParts => ({
-  ...parts,
-  hub: (options) => Layer.effect(Hub, Effect.flatMap(Hub, wrap)).pipe(Layer.provide(parts.hub(options)))
-})
+const wrapHub =
+  (wrap: (hub: Hub["Service"]) => Effect.Effect<Hub["Service"]>) =>
+  (parts: ConsoleParts): ConsoleParts => ({
+    ...parts,
+    hub: (options) => Layer.effect(Hub, Effect.flatMap(Hub, wrap)).pipe(Layer.provide(parts.hub(options)))
+  })
 
 export const racyCount: Mutant = {
   id: "racy-count",
@@ -25,7 +27,8 @@ export const racyCount: Mutant = {
         ),
         counts: Effect.zipWith(hub.counts, Ref.get(count), (counts, connected) => ({ ...counts, connected }))
       }
-    }))
+    })
+  )
 }
 
 export const cleanupDiesWithSession: Mutant = {
@@ -39,7 +42,8 @@ export const cleanupDiesWithSession: Mutant = {
         close: (reason) => Effect.asVoid(Effect.forkChild(client.close(reason))),
         gone: Effect.void
       }))
-    }))
+    })
+  )
 }
 
 /** How long the wrong version keeps a snapshot. */
@@ -49,19 +53,22 @@ export const cachedSnapshot: Mutant = {
   id: "cached-snapshot",
   what: "snapshots are kept for a second, so that one may be older than the client's place in the stream",
   mutate: (parts) => {
-    const cached = Layer.effect(Fleet, Effect.gen(function*() {
-      const fleet = yield* Fleet
-      const kept = yield* Ref.make({ atMs: -Infinity, snapshot: yield* fleet.snapshot })
-      const snapshot = Effect.gen(function*() {
-        const nowMs = yield* Clock.currentTimeMillis
-        const last = yield* Ref.get(kept)
-        if (nowMs - last.atMs < snapshotKeptMs) return last.snapshot
-        const fresh = yield* fleet.snapshot
-        yield* Ref.set(kept, { atMs: nowMs, snapshot: fresh })
-        return fresh
+    const cached = Layer.effect(
+      Fleet,
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const kept = yield* Ref.make({ atMs: -Infinity, snapshot: yield* fleet.snapshot })
+        const snapshot = Effect.gen(function* () {
+          const nowMs = yield* Clock.currentTimeMillis
+          const last = yield* Ref.get(kept)
+          if (nowMs - last.atMs < snapshotKeptMs) return last.snapshot
+          const fresh = yield* fleet.snapshot
+          yield* Ref.set(kept, { atMs: nowMs, snapshot: fresh })
+          return fresh
+        })
+        return { ...fleet, snapshot }
       })
-      return { ...fleet, snapshot }
-    }))
+    )
     return { ...parts, hub: (options) => parts.hub(options).pipe(Layer.provide(cached)) }
   }
 }
@@ -71,14 +78,18 @@ export const fiberPerEvent: Mutant = {
   what: "each event is published by a fiber of its own, so that later ones overtake earlier ones",
   mutate: (parts) => ({
     ...parts,
-    bus: Layer.effect(EventBus, Effect.gen(function*() {
-      const bus = yield* EventBus
-      const scope = yield* Effect.scope
-      return {
-        ...bus,
-        publish: (events) => Effect.forEach(events, (event) => Effect.forkIn(bus.publish([event]), scope), { discard: true })
-      }
-    })).pipe(Layer.provide(parts.bus))
+    bus: Layer.effect(
+      EventBus,
+      Effect.gen(function* () {
+        const bus = yield* EventBus
+        const scope = yield* Effect.scope
+        return {
+          ...bus,
+          publish: (events) =>
+            Effect.forEach(events, (event) => Effect.forkIn(bus.publish([event]), scope), { discard: true })
+        }
+      })
+    ).pipe(Layer.provide(parts.bus))
   })
 }
 
@@ -87,12 +98,15 @@ export const lossyBus: Mutant = {
   what: "a subscriber that is one event behind loses the older one without being told",
   mutate: (parts) => ({
     ...parts,
-    bus: Layer.effect(EventBus, Effect.gen(function*() {
-      const pubsub = yield* PubSub.sliding<FleetEvent>(1)
-      return {
-        publish: (events) => Effect.asVoid(PubSub.publishAll(pubsub, events)),
-        subscribe: Effect.map(PubSub.subscribe(pubsub), (subscription) => ({ take: PubSub.take(subscription) }))
-      }
-    }))
+    bus: Layer.effect(
+      EventBus,
+      Effect.gen(function* () {
+        const pubsub = yield* PubSub.sliding<FleetEvent>(1)
+        return {
+          publish: (events) => Effect.asVoid(PubSub.publishAll(pubsub, events)),
+          subscribe: Effect.map(PubSub.subscribe(pubsub), (subscription) => ({ take: PubSub.take(subscription) }))
+        }
+      })
+    )
   })
 }

@@ -10,29 +10,34 @@ type Change = (transition: (state: FleetState, nowMs: number) => Transition) => 
 
 /** A registry over the real transitions, with another way to carry them out. */
 const registryWith = (makeChange: (ref: Ref.Ref<FleetState>, bus: EventBus["Service"]) => Change) =>
-  Layer.effect(Registry, Effect.gen(function*() {
-    const ref = yield* Ref.make(empty)
-    const change = makeChange(ref, yield* EventBus)
-    return {
-      add: (entry) => change((state, nowMs) => ({ state: addNode(state, entry, nowMs), events: [] })),
-      remove: (name) => change((state, nowMs) => removeNode(state, name, nowMs)),
-      record: (name, result) => change((state, nowMs) => recordPoll(state, name, result, nowMs)),
-      state: Ref.get(ref)
-    }
-  }))
+  Layer.effect(
+    Registry,
+    Effect.gen(function* () {
+      const ref = yield* Ref.make(empty)
+      const change = makeChange(ref, yield* EventBus)
+      return {
+        add: (entry) => change((state, nowMs) => ({ state: addNode(state, entry, nowMs), events: [] })),
+        remove: (name) => change((state, nowMs) => removeNode(state, name, nowMs)),
+        record: (name, result) => change((state, nowMs) => recordPoll(state, name, result, nowMs)),
+        state: Ref.get(ref)
+      }
+    })
+  )
 
 export const lostUpdate: Mutant = {
   id: "lost-update",
   what: "a change reads the state, works out the next one, and writes it without holding a lock",
   mutate: (parts) => ({
     ...parts,
-    registry: registryWith((ref, bus) => (transition) =>
-      Effect.gen(function*() {
-        const state = yield* Ref.get(ref)
-        const next = transition(state, yield* Clock.currentTimeMillis)
-        yield* Ref.set(ref, next.state)
-        yield* bus.publish(next.events)
-      }))
+    registry: registryWith(
+      (ref, bus) => (transition) =>
+        Effect.gen(function* () {
+          const state = yield* Ref.get(ref)
+          const next = transition(state, yield* Clock.currentTimeMillis)
+          yield* Ref.set(ref, next.state)
+          yield* bus.publish(next.events)
+        })
+    )
   })
 }
 
@@ -41,15 +46,17 @@ export const publishOutsideLock: Mutant = {
   what: "the state changes atomically, but its events are published afterwards, in whatever order fibers get there",
   mutate: (parts) => ({
     ...parts,
-    registry: registryWith((ref, bus) => (transition) =>
-      Effect.gen(function*() {
-        const nowMs = yield* Clock.currentTimeMillis
-        const events = yield* Ref.modify(ref, (state) => {
-          const next = transition(state, nowMs)
-          return [next.events, next.state]
+    registry: registryWith(
+      (ref, bus) => (transition) =>
+        Effect.gen(function* () {
+          const nowMs = yield* Clock.currentTimeMillis
+          const events = yield* Ref.modify(ref, (state) => {
+            const next = transition(state, nowMs)
+            return [next.events, next.state]
+          })
+          yield* bus.publish(events)
         })
-        yield* bus.publish(events)
-      }))
+    )
   })
 }
 
@@ -58,18 +65,21 @@ export const staleRead: Mutant = {
   what: "readers get a copy that is refreshed a moment after each change",
   mutate: (parts) => ({
     ...parts,
-    registry: Layer.effect(Registry, Effect.gen(function*() {
-      const registry = yield* Registry
-      const scope = yield* Effect.scope
-      const copy = yield* Ref.make(yield* registry.state)
-      const refresh = Effect.flatMap(registry.state, (state) => Ref.set(copy, state))
-      const later = Effect.forkIn(refresh, scope)
-      return {
-        add: (entry) => Effect.tap(registry.add(entry), () => later),
-        remove: (name) => Effect.tap(registry.remove(name), () => later),
-        record: (name, result) => Effect.tap(registry.record(name, result), () => later),
-        state: Ref.get(copy)
-      }
-    })).pipe(Layer.provide(parts.registry))
+    registry: Layer.effect(
+      Registry,
+      Effect.gen(function* () {
+        const registry = yield* Registry
+        const scope = yield* Effect.scope
+        const copy = yield* Ref.make(yield* registry.state)
+        const refresh = Effect.flatMap(registry.state, (state) => Ref.set(copy, state))
+        const later = Effect.forkIn(refresh, scope)
+        return {
+          add: (entry) => Effect.tap(registry.add(entry), () => later),
+          remove: (name) => Effect.tap(registry.remove(name), () => later),
+          record: (name, result) => Effect.tap(registry.record(name, result), () => later),
+          state: Ref.get(copy)
+        }
+      })
+    ).pipe(Layer.provide(parts.registry))
   })
 }

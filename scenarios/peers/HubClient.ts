@@ -34,17 +34,15 @@ const Frame = Schema.fromJsonString(Schema.Struct({ type: Schema.String, seq: Sc
 const decodeFrame = Schema.decodeUnknownEffect(Frame)
 
 /** Connects; the connection breaks off with the scope, without a goodbye. */
-export const connect = Effect.fnUntraced(function*(options: HubClientOptions): Effect.fn.Return<
-  HubClient,
-  Socket.SocketError,
-  Network | Scope.Scope
-> {
+export const connect = Effect.fnUntraced(function* (
+  options: HubClientOptions
+): Effect.fn.Return<HubClient, Socket.SocketError, Network | Scope.Scope> {
   const socket = yield* WebSocketClient.connect({ ...options, path: "/api/ws", headers: { upgrade: "websocket" } })
   const reader = yield* socket.reader
   const writer = yield* socket.writer
   const received = yield* Ref.make<ReadonlyArray<Received>>([])
 
-  const take = Effect.fnUntraced(function*(data: string | Uint8Array) {
+  const take = Effect.fnUntraced(function* (data: string | Uint8Array) {
     const text = typeof data === "string" ? data : `binary of ${data.length} bytes`
     // A frame of the hub that is no JSON with a type is a bug of the hub.
     const { seq, type } = yield* Effect.orDie(decodeFrame(text))
@@ -60,7 +58,9 @@ export const connect = Effect.fnUntraced(function*(options: HubClientOptions): E
     read: reader.pull.pipe(
       Effect.flatMap((frames) => Effect.forEach(frames, take, { discard: true })),
       Effect.forever,
-      Effect.catchTag("SocketError", ({ reason }) => Effect.succeed(reason._tag === "SocketCloseError" ? reason.code : 0))
+      Effect.catchTag("SocketError", ({ reason }) =>
+        Effect.succeed(reason._tag === "SocketCloseError" ? reason.code : 0)
+      )
     )
   }
 })

@@ -45,13 +45,14 @@ type Answer = Result.Result<XmlRpcValue, ModelFault>
 const fault = (code: number, text: string): Result.Result<never, ModelFault> => Result.fail({ code, text })
 
 /** Starts the model; it serves until the scope closes. All its programs are RUNNING or on the way. */
-export const make = Effect.fnUntraced(function*(options: SupervisordOptions) {
+export const make = Effect.fnUntraced(function* (options: SupervisordOptions) {
   let lastPid = 1_000
   const nextPid = () => ++lastPid
   let spoilt: Spoilt = "none"
   const startMs = yield* Clock.currentTimeMillis
   const processes = new Map<string, ModelProcess>()
-  for (const spec of options.programs) processes.set(`${spec.group}:${spec.name}`, spawn(stopped(spec), startMs, nextPid()))
+  for (const spec of options.programs)
+    processes.set(`${spec.group}:${spec.name}`, spawn(stopped(spec), startMs, nextPid()))
 
   const settleAll = Effect.map(Clock.currentTimeMillis, (nowMs) => {
     for (const [id, process] of processes) processes.set(id, settle(process, nowMs, nextPid))
@@ -105,11 +106,10 @@ export const make = Effect.fnUntraced(function*(options: SupervisordOptions) {
     }
   }
 
-  const authorization = options.username === undefined
-    ? undefined
-    : `Basic ${btoa(`${options.username}:${options.password ?? ""}`)}`
+  const authorization =
+    options.username === undefined ? undefined : `Basic ${btoa(`${options.username}:${options.password ?? ""}`)}`
 
-  const answer = Effect.gen(function*() {
+  const answer = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     if (authorization !== undefined && request.headers["authorization"] !== authorization) {
       return HttpServerResponse.text("unauthorized", { status: 401, contentType: "text/html" })
@@ -147,6 +147,6 @@ const xml = (text: string) => HttpServerResponse.text(text, { contentType: "text
 
 /** The model answers with plain values; one that cannot be written is a bug of the model. */
 const encode = (answer: Answer): string =>
-  Result.getOrThrow(Result.isSuccess(answer)
-    ? encodeReply(answer.success)
-    : encodeFault(answer.failure.code, answer.failure.text))
+  Result.getOrThrow(
+    Result.isSuccess(answer) ? encodeReply(answer.success) : encodeFault(answer.failure.code, answer.failure.text)
+  )

@@ -69,7 +69,11 @@ export const spawn = (process: ModelProcess, nowMs: number, pid: number): ModelP
 export const signalStop = (process: ModelProcess, nowMs: number): ModelProcess => {
   if (process.state === "BACKOFF") return ended(process, "STOPPED", nowMs, 0)
   const { stopTakesMs, stopWaitSecs } = process.spec
-  return { ...process, state: "STOPPING", due: [{ atMs: nowMs + Math.min(stopTakesMs, stopWaitSecs * 1_000), what: "stopped" }] }
+  return {
+    ...process,
+    state: "STOPPING",
+    due: [{ atMs: nowMs + Math.min(stopTakesMs, stopWaitSecs * 1_000), what: "stopped" }]
+  }
 }
 
 /** The program ends by itself, or somebody kills it behind supervisord's back. */
@@ -80,7 +84,11 @@ export const exit = (process: ModelProcess, nowMs: number, exitstatus: number): 
   }
   if (process.state !== "STARTING") return process
   const failures = process.failures + 1
-  const early = { ...ended(process, "BACKOFF", nowMs, exitstatus), failures, spawnerr: "Exited too quickly (process log may have details)" }
+  const early = {
+    ...ended(process, "BACKOFF", nowMs, exitstatus),
+    failures,
+    spawnerr: "Exited too quickly (process log may have details)"
+  }
   return failures > process.spec.startRetries
     ? { ...early, state: "FATAL", exitstatus: 0 }
     : { ...early, due: [{ atMs: nowMs + failures * 1_000, what: "retry" }] }

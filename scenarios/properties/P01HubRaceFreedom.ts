@@ -36,7 +36,7 @@ type Visit = ReturnType<typeof workload.generate>["value"]["clients"][number]
 /** Longer than the hub gives a silent client, and the time to notice. */
 const silentMs = World.consoleOptions.session.heartbeatTimeoutMs + World.consoleOptions.session.heartbeatIntervalMs
 
-const visit = Effect.fnUntraced(function*(world: World.World, name: string, { joinAtMs, leave, stayMs }: Visit) {
+const visit = Effect.fnUntraced(function* (world: World.World, name: string, { joinAtMs, leave, stayMs }: Visit) {
   yield* Effect.sleep(joinAtMs)
   const scope = yield* Scope.make()
   const client = yield* world.connect(name).pipe(Scope.provide(scope))
@@ -51,42 +51,58 @@ const visit = Effect.fnUntraced(function*(world: World.World, name: string, { jo
   yield* Scope.close(scope, Exit.void)
 })
 
-const program: Property["program"] = Effect.fnUntraced(function*(parts) {
-  const { clients, kills, latencyMsMax } = yield* draw(workload)
-  const nodes = { web: [World.steady("app", "api"), World.steady("app", "worker")] }
-  const world = yield* World.make({ nodes, network: { latencyMsMax }, parts })
-  const web = world.supervisords["web"]
-  if (web === undefined) return yield* Effect.die("the world has no node web")
+const program: Property["program"] = Effect.fnUntraced(
+  function* (parts) {
+    const { clients, kills, latencyMsMax } = yield* draw(workload)
+    const nodes = { web: [World.steady("app", "api"), World.steady("app", "worker")] }
+    const world = yield* World.make({ nodes, network: { latencyMsMax }, parts })
+    const web = world.supervisords["web"]
+    if (web === undefined) return yield* Effect.die("the world has no node web")
 
-  const stayScope = yield* Scope.make()
-  const stayer = yield* world.connect("stayer").pipe(Scope.provide(stayScope))
-  yield* Effect.forkChild(stayer.read)
-  yield* Effect.all([
-    Effect.forEach(clients, (client, i) => visit(world, `client-${i}`, client), { concurrency: "unbounded" }),
-    Effect.forEach(kills, ({ atMs, program }) => Effect.andThen(Effect.sleep(atMs), web.kill("app", program)), { concurrency: "unbounded" })
-  ], { concurrency: "unbounded" })
+    const stayScope = yield* Scope.make()
+    const stayer = yield* world.connect("stayer").pipe(Scope.provide(stayScope))
+    yield* Effect.forkChild(stayer.read)
+    yield* Effect.all(
+      [
+        Effect.forEach(clients, (client, i) => visit(world, `client-${i}`, client), { concurrency: "unbounded" }),
+        Effect.forEach(kills, ({ atMs, program }) => Effect.andThen(Effect.sleep(atMs), web.kill("app", program)), {
+          concurrency: "unbounded"
+        })
+      ],
+      { concurrency: "unbounded" }
+    )
 
-  const shown = Effect.flatMap(world.http.get("http://console/health"), hubClients)
-  const settled = (clients: number) => ({ what: `the hub counts ${clients} clients`, withinMs: 5_000, look: shown, until: (count: number) => count === clients })
-  yield* eventually(settled(1))
+    const shown = Effect.flatMap(world.http.get("http://console/health"), hubClients)
+    const settled = (clients: number) => ({
+      what: `the hub counts ${clients} clients`,
+      withinMs: 5_000,
+      look: shown,
+      until: (count: number) => count === clients
+    })
+    yield* eventually(settled(1))
 
-  const before = (yield* stayer.received).length
-  yield* web.kill("app", "api")
-  yield* eventually({
-    what: "the client that stays is told of a change",
-    withinMs: 10_000,
-    look: Effect.map(stayer.received, (frames) => frames.length),
-    until: (count: number) => count > before
-  })
-  yield* Scope.close(stayScope, Exit.void)
-  yield* eventually(settled(0))
+    const before = (yield* stayer.received).length
+    yield* web.kill("app", "api")
+    yield* eventually({
+      what: "the client that stays is told of a change",
+      withinMs: 10_000,
+      look: Effect.map(stayer.received, (frames) => frames.length),
+      until: (count: number) => count > before
+    })
+    yield* Scope.close(stayScope, Exit.void)
+    yield* eventually(settled(0))
 
-  const counts = yield* world.hub.counts
-  const joined = clients.length + 1
-  yield* holds(counts.connected === 0 && counts.joined === joined && counts.left === joined,
-    () => `${joined} clients joined and left, but the hub counts ${JSON.stringify(counts)}`)
-  yield* holds(world.errors().length === 0, () => `the console logged errors: ${world.errors().join("; ")}`)
-}, Effect.scoped, Effect.catchTag(["SocketError", "HttpClientError"], Effect.die))
+    const counts = yield* world.hub.counts
+    const joined = clients.length + 1
+    yield* holds(
+      counts.connected === 0 && counts.joined === joined && counts.left === joined,
+      () => `${joined} clients joined and left, but the hub counts ${JSON.stringify(counts)}`
+    )
+    yield* holds(world.errors().length === 0, () => `the console logged errors: ${world.errors().join("; ")}`)
+  },
+  Effect.scoped,
+  Effect.catchTag(["SocketError", "HttpClientError"], Effect.die)
+)
 
 /** `components` of the health report names the hub with its clients. */
 const hubClients = (response: HttpClientResponse.HttpClientResponse) =>

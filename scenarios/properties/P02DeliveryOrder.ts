@@ -46,7 +46,7 @@ interface Visit {
   readonly frames: ReadonlyArray<Received>
 }
 
-const visit = Effect.fnUntraced(function*(world: World.World, name: string, plan: Workload["clients"][number]) {
+const visit = Effect.fnUntraced(function* (world: World.World, name: string, plan: Workload["clients"][number]) {
   yield* Effect.sleep(plan.joinAtMs)
   const client = yield* world.connect(name)
   const reading = yield* Effect.forkChild(Effect.andThen(Effect.sleep(plan.pauseMs), client.read))
@@ -59,39 +59,57 @@ const visit = Effect.fnUntraced(function*(world: World.World, name: string, plan
   return { name, narrowed, client, reading }
 })
 
-const program: Property["program"] = Effect.fnUntraced(function*(parts) {
-  const plan = yield* draw(workload)
-  const programs = plan.lastsMs.map((runsForMs, i) => ({ ...World.steady("app", `p${i}`), runsForMs }))
-  const options = {
-    ...World.consoleOptions,
-    hub: { ...World.consoleOptions.hub, slowClientPolicy: plan.policy, outboxFramesMax: plan.outboxFramesMax }
-  } as const
-  const world = yield* World.make({ nodes: { a: programs.slice(0, 3), b: programs.slice(3) }, options, network: { windowMessages: plan.windowMessages }, parts })
-  const published = yield* Ref.make<ReadonlyArray<FleetEvent>>([])
-  const tap = yield* world.bus.subscribe
-  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(tap.take, (event) => Ref.update(published, (all) => [...all, event]))))
+const program: Property["program"] = Effect.fnUntraced(
+  function* (parts) {
+    const plan = yield* draw(workload)
+    const programs = plan.lastsMs.map((runsForMs, i) => ({ ...World.steady("app", `p${i}`), runsForMs }))
+    const options = {
+      ...World.consoleOptions,
+      hub: { ...World.consoleOptions.hub, slowClientPolicy: plan.policy, outboxFramesMax: plan.outboxFramesMax }
+    } as const
+    const world = yield* World.make({
+      nodes: { a: programs.slice(0, 3), b: programs.slice(3) },
+      options,
+      network: { windowMessages: plan.windowMessages },
+      parts
+    })
+    const published = yield* Ref.make<ReadonlyArray<FleetEvent>>([])
+    const tap = yield* world.bus.subscribe
+    yield* Effect.forkScoped(
+      Effect.forever(Effect.flatMap(tap.take, (event) => Ref.update(published, (all) => [...all, event])))
+    )
 
-  const scope = yield* Scope.make()
-  const visits = yield* Effect.forEach(plan.clients, (client, i) => visit(world, `client-${i}`, client), { concurrency: "unbounded" }).pipe(
-    Scope.provide(scope)
-  )
-  // No more polls, so no more events: what is under way arrives, and then nothing may be missing.
-  yield* Effect.forEach(Object.values(world.supervisords), (node) => node.spoil("hang"))
-  yield* Effect.sleep("8 seconds")
-  const events = yield* Ref.get(published)
-  yield* holds(events.every((event, i) => event.seq === i + 1), () =>
-    `a subscriber of the bus got events ${events.map((event) => event.seq).join(" ")}`)
-  for (const { client, narrowed, name, reading } of visits) {
-    // Still connected: then nothing may be missing at the end either.
-    if (reading.pollUnsafe() === undefined) yield* caughtUp(client, name, events, narrowed)
-    yield* compare({ name, narrowed, frames: yield* client.received }, events)
-    yield* Fiber.interrupt(reading)
-  }
-  yield* Scope.close(scope, Exit.void)
-}, Effect.scoped, Effect.catchTag("SocketError", Effect.die))
+    const scope = yield* Scope.make()
+    const visits = yield* Effect.forEach(plan.clients, (client, i) => visit(world, `client-${i}`, client), {
+      concurrency: "unbounded"
+    }).pipe(Scope.provide(scope))
+    // No more polls, so no more events: what is under way arrives, and then nothing may be missing.
+    yield* Effect.forEach(Object.values(world.supervisords), (node) => node.spoil("hang"))
+    yield* Effect.sleep("8 seconds")
+    const events = yield* Ref.get(published)
+    yield* holds(
+      events.every((event, i) => event.seq === i + 1),
+      () => `a subscriber of the bus got events ${events.map((event) => event.seq).join(" ")}`
+    )
+    for (const { client, narrowed, name, reading } of visits) {
+      // Still connected: then nothing may be missing at the end either.
+      if (reading.pollUnsafe() === undefined) yield* caughtUp(client, name, events, narrowed)
+      yield* compare({ name, narrowed, frames: yield* client.received }, events)
+      yield* Fiber.interrupt(reading)
+    }
+    yield* Scope.close(scope, Exit.void)
+  },
+  Effect.scoped,
+  Effect.catchTag("SocketError", Effect.die)
+)
 
 /** Waits for the last event that this client has to get. */
-const caughtUp = (client: HubClient, name: string, events: ReadonlyArray<FleetEvent>, narrowed: Subscription | undefined) => {
+const caughtUp = (
+  client: HubClient,
+  name: string,
+  events: ReadonlyArray<FleetEvent>,
+  narrowed: Subscription | undefined
+) => {
   const last = events.findLast((event) => narrowed === undefined || wants(narrowed, event))?.seq ?? 0
   return eventually({
     what: `${name} receives event ${last}`,
@@ -104,11 +122,14 @@ const caughtUp = (client: HubClient, name: string, events: ReadonlyArray<FleetEv
 const Gap = Schema.Struct({ type: Schema.Literal("gap"), from: Schema.Int, to: Schema.Int })
 const decodeGap = Schema.decodeUnknownSync(Schema.fromJsonString(Gap))
 
-const lastNumber = (frame: Received): number => (frame.type === "gap" ? decodeGap(frame.text).to : frame.seq ?? 0)
+const lastNumber = (frame: Received): number => (frame.type === "gap" ? decodeGap(frame.text).to : (frame.seq ?? 0))
 
 /** The frames of a client against what was published. */
-const compare = ({ frames, name, narrowed }: Visit, events: ReadonlyArray<FleetEvent>): Effect.Effect<void, Violation, RunContext> =>
-  Effect.gen(function*() {
+const compare = (
+  { frames, name, narrowed }: Visit,
+  events: ReadonlyArray<FleetEvent>
+): Effect.Effect<void, Violation, RunContext> =>
+  Effect.gen(function* () {
     const byNumber = new Map(events.map((event) => [event.seq, event]))
     let wanted: Subscription = {}
     let last: number | undefined
@@ -127,7 +148,8 @@ const compare = ({ frames, name, narrowed }: Visit, events: ReadonlyArray<FleetE
       const event = byNumber.get(frame.seq)
       if (last === undefined) return yield* violated(`${name} received event ${frame.seq} before its snapshot`)
       if (event === undefined) return yield* violated(`${name} received event ${frame.seq}, which was never published`)
-      if (JSON.stringify(event) !== frame.text) return yield* violated(`${name} received another event ${frame.seq} than was published`)
+      if (JSON.stringify(event) !== frame.text)
+        return yield* violated(`${name} received another event ${frame.seq} than was published`)
       if (frame.seq <= last) return yield* violated(`${name} received event ${frame.seq} after event ${last}`)
       for (let seq = Math.max(last, told) + 1; seq < frame.seq; seq++) {
         const missed = byNumber.get(seq)

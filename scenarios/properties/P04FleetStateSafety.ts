@@ -109,50 +109,67 @@ const perform = (world: World.World, input: Input): Effect.Effect<Output, HttpCl
 const decodeNode = Schema.decodeUnknownOption(Schema.fromJsonString(NodeView))
 
 const ask = (http: HttpClient.HttpClient, name: string) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const response = yield* http.get(`http://console/api/nodes/${name}`)
     const text = yield* response.text
-    return response.status === 404 ? "absent" : Option.match(decodeNode(text), { onNone: () => text, onSome: (view) => view.status })
+    return response.status === 404
+      ? "absent"
+      : Option.match(decodeNode(text), { onNone: () => text, onSome: (view) => view.status })
   })
 
-const program: Property["program"] = Effect.fnUntraced(function*(parts) {
-  const context = yield* RunContext
-  const world = yield* World.make({ nodes: {}, parts })
-  const history = yield* Ref.make<ReadonlyArray<Operation<Input, Output>>>([])
-  const published = yield* Ref.make<ReadonlyArray<FleetEvent>>([])
-  const tap = yield* world.bus.subscribe
-  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(tap.take, (event) => Ref.update(published, (all) => [...all, event]))))
+const program: Property["program"] = Effect.fnUntraced(
+  function* (parts) {
+    const context = yield* RunContext
+    const world = yield* World.make({ nodes: {}, parts })
+    const history = yield* Ref.make<ReadonlyArray<Operation<Input, Output>>>([])
+    const published = yield* Ref.make<ReadonlyArray<FleetEvent>>([])
+    const tap = yield* world.bus.subscribe
+    yield* Effect.forkScoped(
+      Effect.forever(Effect.flatMap(tap.take, (event) => Ref.update(published, (all) => [...all, event])))
+    )
 
-  const record = Effect.fnUntraced(function*(client: string, input: Input) {
-    const calledAt = context.steps()
-    const output = yield* perform(world, input)
-    const returned = { at: context.steps(), output }
-    yield* Ref.update(history, (all) => [...all, { client, input, calledAt, returned }])
-  })
-  const clients = yield* draw(workload)
-  yield* Effect.forEach(clients, (inputs, i) => Effect.forEach(inputs, (input) => record(`client-${i}`, input)), { concurrency: "unbounded" })
+    const record = Effect.fnUntraced(function* (client: string, input: Input) {
+      const calledAt = context.steps()
+      const output = yield* perform(world, input)
+      const returned = { at: context.steps(), output }
+      yield* Ref.update(history, (all) => [...all, { client, input, calledAt, returned }])
+    })
+    const clients = yield* draw(workload)
+    yield* Effect.forEach(clients, (inputs, i) => Effect.forEach(inputs, (input) => record(`client-${i}`, input)), {
+      concurrency: "unbounded"
+    })
 
-  const verdict = linearizable(model, yield* Ref.get(history))
-  if (verdict._tag === "not-linearizable") {
-    const lines = verdict.operations.map(({ calledAt, client, input, returned }) =>
-      `  ${client} ${JSON.stringify(input)} from ${calledAt} to ${returned?.at}: ${returned?.output}`)
-    return yield* violated(`no order explains what clients saw of ${verdict.partition}:\n${lines.join("\n")}`)
-  }
-  yield* holds(verdict._tag === "linearizable", () => "the search for an order was given up")
+    const verdict = linearizable(model, yield* Ref.get(history))
+    if (verdict._tag === "not-linearizable") {
+      const lines = verdict.operations.map(
+        ({ calledAt, client, input, returned }) =>
+          `  ${client} ${JSON.stringify(input)} from ${calledAt} to ${returned?.at}: ${returned?.output}`
+      )
+      return yield* violated(`no order explains what clients saw of ${verdict.partition}:\n${lines.join("\n")}`)
+    }
+    yield* holds(verdict._tag === "linearizable", () => "the search for an order was given up")
 
-  const { seq } = yield* world.registry.state
-  const events = yield* eventually({
-    what: `${seq} events are published`,
-    withinMs: 1_000,
-    look: Ref.get(published),
-    until: (all: ReadonlyArray<FleetEvent>) => all.length >= seq
-  })
-  yield* holds(events.every((event, i) => event.seq === i + 1), () => `events out of order: ${events.map((event) => event.seq).join(" ")}`)
-  const state = yield* world.registry.state
-  const pids = Array.from(state.nodes.values(), (found) => found.processes.get("app:api")?.pid ?? 0)
-  yield* holds(JSON.stringify(replay(events).toSorted()) === JSON.stringify(pids.filter((pid) => pid > 0).toSorted()),
-    () => `events lead to processes ${replay(events).join(" ")}, the state holds ${pids.join(" ")}`)
-}, Effect.scoped, Effect.catchTag("HttpClientError", Effect.die))
+    const { seq } = yield* world.registry.state
+    const events = yield* eventually({
+      what: `${seq} events are published`,
+      withinMs: 1_000,
+      look: Ref.get(published),
+      until: (all: ReadonlyArray<FleetEvent>) => all.length >= seq
+    })
+    yield* holds(
+      events.every((event, i) => event.seq === i + 1),
+      () => `events out of order: ${events.map((event) => event.seq).join(" ")}`
+    )
+    const state = yield* world.registry.state
+    const pids = Array.from(state.nodes.values(), (found) => found.processes.get("app:api")?.pid ?? 0)
+    yield* holds(
+      JSON.stringify(replay(events).toSorted()) === JSON.stringify(pids.filter((pid) => pid > 0).toSorted()),
+      () => `events lead to processes ${replay(events).join(" ")}, the state holds ${pids.join(" ")}`
+    )
+  },
+  Effect.scoped,
+  Effect.catchTag("HttpClientError", Effect.die)
+)
 
 /** The pids that a client knows in the end who began with nothing and followed every event. */
 const replay = (events: ReadonlyArray<FleetEvent>): ReadonlyArray<number> => {

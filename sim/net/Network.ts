@@ -63,20 +63,22 @@ export interface NetworkOptions {
 
 const defaults: NetworkOptions = { latencyMsMin: 1, latencyMsMax: 10, windowMessages: 16 }
 
-export class Network extends Context.Service<Network, {
-  /** Takes connections to a port of a host until the scope closes. */
-  readonly listen: (host: string, port: number) => Effect.Effect<
-    { readonly accept: Effect.Effect<Connection> },
-    NetworkError,
-    Scope.Scope
-  >
-  /** Connects; the connection is closed with the scope. */
-  readonly connect: (from: string, host: string, port: number) => Effect.Effect<Connection, NetworkError, Scope.Scope>
-  /** Adds a rule until the scope closes. */
-  readonly rule: (rule: Rule) => Effect.Effect<void, never, Scope.Scope>
-  /** Connections open on either end. */
-  readonly openConnections: Effect.Effect<number>
-}>()("muster/sim/net/Network") {}
+export class Network extends Context.Service<
+  Network,
+  {
+    /** Takes connections to a port of a host until the scope closes. */
+    readonly listen: (
+      host: string,
+      port: number
+    ) => Effect.Effect<{ readonly accept: Effect.Effect<Connection> }, NetworkError, Scope.Scope>
+    /** Connects; the connection is closed with the scope. */
+    readonly connect: (from: string, host: string, port: number) => Effect.Effect<Connection, NetworkError, Scope.Scope>
+    /** Adds a rule until the scope closes. */
+    readonly rule: (rule: Rule) => Effect.Effect<void, never, Scope.Scope>
+    /** Connections open on either end. */
+    readonly openConnections: Effect.Effect<number>
+  }
+>()("muster/sim/net/Network") {}
 
 /** Connections waiting to be accepted by one listener. */
 const backlogMax = 128
@@ -91,7 +93,7 @@ export const layer = (options: Partial<NetworkOptions> = {}): Layer.Layer<Networ
   Layer.effect(Network, make({ ...defaults, ...options }))
 
 const make = (options: NetworkOptions) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const context = yield* RunContext
     const listeners = new Map<string, Queue.Queue<Connection>>()
     const hosts = new Set<string>()
@@ -108,14 +110,14 @@ const make = (options: NetworkOptions) =>
     const latencyMs = () =>
       options.latencyMsMin + context.choose("faults", options.latencyMsMax - options.latencyMsMin + 1)
 
-    const listen = Effect.fnUntraced(function*(host: string, port: number) {
+    const listen = Effect.fnUntraced(function* (host: string, port: number) {
       const address = `${host}:${port}`
       hosts.add(host)
       if (listeners.has(address)) return yield* new NetworkError({ reason: "AddressInUse", address })
       const backlog = yield* Queue.bounded<Connection>(backlogMax)
       listeners.set(address, backlog)
       yield* Effect.addFinalizer(() =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           listeners.delete(address)
           for (const waiting of yield* Queue.clear(backlog)) yield* waiting.reset
           yield* Queue.shutdown(backlog)
@@ -124,14 +126,15 @@ const make = (options: NetworkOptions) =>
       return { accept: Queue.take(backlog) }
     })
 
-    const connect = Effect.fnUntraced(function*(from: string, host: string, port: number) {
+    const connect = Effect.fnUntraced(function* (from: string, host: string, port: number) {
       const address = `${host}:${port}`
       const answer = verdict({ kind: "connect", from, to: host, port })
       if (answer._tag === "stall") return yield* Effect.never
       yield* Effect.sleep(latencyMs() + (answer._tag === "delay" ? answer.ms : 0))
       if (!hosts.has(host)) return yield* new NetworkError({ reason: "UnknownHost", address })
       const backlog = listeners.get(address)
-      if (answer._tag === "refuse" || backlog === undefined) return yield* new NetworkError({ reason: "Refused", address })
+      if (answer._tag === "refuse" || backlog === undefined)
+        return yield* new NetworkError({ reason: "Refused", address })
       const there = yield* makePipe({ from, to: host, port })
       const back = yield* makePipe({ from: host, to: from, port })
       const state = { ended: false }
@@ -162,10 +165,12 @@ const make = (options: NetworkOptions) =>
       pipe({ ...ends, window: options.windowMessages, latencyMs, verdict })
 
     const rule = (added: Rule) =>
-      Effect.asVoid(Effect.acquireRelease(
-        Effect.sync(() => rules.push(added)),
-        () => Effect.sync(() => rules.splice(rules.indexOf(added), 1))
-      ))
+      Effect.asVoid(
+        Effect.acquireRelease(
+          Effect.sync(() => rules.push(added)),
+          () => Effect.sync(() => rules.splice(rules.indexOf(added), 1))
+        )
+      )
 
     return Network.of({ listen, connect, rule, openConnections: Effect.sync(() => open) })
   })
@@ -178,7 +183,7 @@ interface Pipe {
   readonly reset: Effect.Effect<void>
 }
 
-const pipe = Effect.fnUntraced(function*(options: {
+const pipe = Effect.fnUntraced(function* (options: {
   readonly from: string
   readonly to: string
   readonly port: number
@@ -197,13 +202,13 @@ const pipe = Effect.fnUntraced(function*(options: {
     lastArrivalMs = Math.max(lastArrivalMs, nowMs + options.latencyMs() + extraMs)
     return lastArrivalMs
   }
-  const reset = Effect.gen(function*() {
+  const reset = Effect.gen(function* () {
     if (ended === "Reset") return
     ended = "Reset"
     yield* Effect.ignore(Queue.clear(queue))
     yield* Queue.fail(queue, new NetworkError({ reason: "Reset", address }))
   })
-  const send = Effect.fnUntraced(function*(message: Message) {
+  const send = Effect.fnUntraced(function* (message: Message) {
     if (ended !== undefined) return yield* new NetworkError({ reason: ended, address })
     if (stalled) return
     const answer = options.verdict(packet)
@@ -216,11 +221,14 @@ const pipe = Effect.fnUntraced(function*(options: {
       return
     }
     const nowMs = yield* Clock.currentTimeMillis
-    const accepted = yield* Queue.offer(queue, { arrivesAtMs: arrival(nowMs, answer._tag === "delay" ? answer.ms : 0), message })
+    const accepted = yield* Queue.offer(queue, {
+      arrivesAtMs: arrival(nowMs, answer._tag === "delay" ? answer.ms : 0),
+      message
+    })
     if (!accepted) return yield* new NetworkError({ reason: ended ?? "Closed", address })
   })
   // Peek, wait, then take: a reader that is interrupted while the message is under way must not lose it.
-  const receive = Effect.gen(function*() {
+  const receive = Effect.gen(function* () {
     const next = yield* Queue.peek(queue)
     const nowMs = yield* Clock.currentTimeMillis
     if (next.arrivesAtMs > nowMs) yield* Effect.sleep(next.arrivesAtMs - nowMs)
@@ -230,7 +238,7 @@ const pipe = Effect.fnUntraced(function*(options: {
     yield* Queue.fail(queue, closed)
     return yield* closed
   })
-  const finish = Effect.gen(function*() {
+  const finish = Effect.gen(function* () {
     if (ended !== undefined) return
     ended = "Closed"
     if (stalled) return

@@ -12,20 +12,23 @@ import { Network } from "./Network.ts"
 import type { Connection, NetworkError } from "./Network.ts"
 
 export const layer = (options: { readonly host: string }): Layer.Layer<HttpClient.HttpClient, never, Network> =>
-  Layer.effect(HttpClient.HttpClient, Effect.gen(function*() {
-    const network = yield* Network
-    const scope = yield* Effect.scope
-    return HttpClient.make((request, url) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function*() {
-          const requestScope = yield* Scope.fork(scope)
-          return yield* restore(exchange(network, options.host, request, url, requestScope)).pipe(
-            Effect.onError((cause) => Scope.close(requestScope, Exit.failCause(cause)))
-          )
-        })
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.gen(function* () {
+      const network = yield* Network
+      const scope = yield* Effect.scope
+      return HttpClient.make((request, url) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.gen(function* () {
+            const requestScope = yield* Scope.fork(scope)
+            return yield* restore(exchange(network, options.host, request, url, requestScope)).pipe(
+              Effect.onError((cause) => Scope.close(requestScope, Exit.failCause(cause)))
+            )
+          })
+        )
       )
-    )
-  }))
+    })
+  )
 
 const exchange = (
   network: Network["Service"],
@@ -34,20 +37,23 @@ const exchange = (
   url: URL,
   scope: Scope.Closeable
 ) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const failed = (error: NetworkError) => transportError(request, error)
     const body = yield* bodyBytes(request)
     const { host, port } = target(url)
     const connection = yield* network.connect(from, host, port).pipe(Scope.provide(scope), Effect.mapError(failed))
-    const headers = body.length === 0 ? { ...request.headers } : { ...request.headers, "content-length": String(body.length) }
-    yield* connection.send({
-      _tag: "Request",
-      method: request.method,
-      url: `${url.pathname}${url.search}`,
-      headers,
-      body,
-      upgrade: false
-    }).pipe(Effect.mapError(failed))
+    const headers =
+      body.length === 0 ? { ...request.headers } : { ...request.headers, "content-length": String(body.length) }
+    yield* connection
+      .send({
+        _tag: "Request",
+        method: request.method,
+        url: `${url.pathname}${url.search}`,
+        headers,
+        body,
+        upgrade: false
+      })
+      .pipe(Effect.mapError(failed))
     const head = yield* Effect.mapError(connection.receive, failed)
     if (head._tag !== "Head") return yield* transportError(request, { reason: "Reset" })
     const stream = bodyStream(connection, request).pipe(Stream.ensuring(Scope.close(scope, Exit.void)))

@@ -5,7 +5,15 @@
  * connections and ends those under way. Does not model keep-alive, HTTP/2 and trailers.
  */
 import { Effect, Fiber, Layer, Option, type Scope, Stream } from "effect"
-import { HttpClientRequest, HttpEffect, HttpMethod, HttpServer, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import {
+  HttpClientRequest,
+  HttpEffect,
+  HttpMethod,
+  HttpServer,
+  HttpServerError,
+  HttpServerRequest,
+  HttpServerResponse
+} from "effect/http"
 import { NetAddress } from "effect/net"
 import type { Socket } from "effect/socket"
 import type { Message } from "./Message.ts"
@@ -19,42 +27,52 @@ export interface Options {
 }
 
 export const layer = (options: Options): Layer.Layer<HttpServer.HttpServer, NetworkError, Network> =>
-  Layer.effect(HttpServer.HttpServer, Effect.gen(function*() {
-    const network = yield* Network
-    const listener = yield* network.listen(options.host, options.port)
-    return HttpServer.make({
-      address: NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, options.port),
-      serve: (app, middleware) =>
-        Effect.gen(function*() {
-          const scope = yield* Effect.scope
-          yield* listener.accept.pipe(
-            Effect.flatMap((connection) => Effect.forkIn(serveConnection(connection, app, middleware), scope)),
-            Effect.forever,
-            Effect.forkScoped
-          )
-        })
+  Layer.effect(
+    HttpServer.HttpServer,
+    Effect.gen(function* () {
+      const network = yield* Network
+      const listener = yield* network.listen(options.host, options.port)
+      return HttpServer.make({
+        address: NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, options.port),
+        serve: (app, middleware) =>
+          Effect.gen(function* () {
+            const scope = yield* Effect.scope
+            yield* listener.accept.pipe(
+              Effect.flatMap((connection) => Effect.forkIn(serveConnection(connection, app, middleware), scope)),
+              Effect.forever,
+              Effect.forkScoped
+            )
+          })
+      })
     })
-  }))
+  )
 
-type App = Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest | Scope.Scope>
+type App = Effect.Effect<
+  HttpServerResponse.HttpServerResponse,
+  unknown,
+  HttpServerRequest.HttpServerRequest | Scope.Scope
+>
 type Middleware = Parameters<Parameters<typeof HttpServer.make>[0]["serve"]>[1]
 
 const serveConnection = (connection: Connection, app: App, middleware: Middleware) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const message = yield* connection.receive
     if (message._tag !== "Request") return yield* connection.reset
     const { method } = message
     if (!HttpMethod.isHttpMethod(method)) return yield* connection.send({ _tag: "Head", status: 501, headers: {} })
     const exchange = { upgraded: false }
     const request = serverRequest(connection, { ...message, method }, exchange)
-    const handled = HttpEffect.toHandled(app, (_, response) => respond(connection, response, exchange), middleware).pipe(
-      Effect.provideService(HttpServerRequest.HttpServerRequest, request)
-    )
+    const handled = HttpEffect.toHandled(
+      app,
+      (_, response) => respond(connection, response, exchange),
+      middleware
+    ).pipe(Effect.provideService(HttpServerRequest.HttpServerRequest, request))
     const fiber = yield* Effect.forkChild(handled)
     if (message.upgrade) return yield* Fiber.await(fiber)
     // The client sends nothing more: whatever arrives is the end of the connection.
     const gone = Effect.flatMap(Effect.exit(connection.receive), () =>
-      Effect.sync(() => fiber.interruptUnsafe(undefined, HttpServerError.ClientAbort.annotation)))
+      Effect.sync(() => fiber.interruptUnsafe(undefined, HttpServerError.ClientAbort.annotation))
+    )
     yield* Effect.raceFirst(Fiber.await(fiber), Effect.andThen(gone, Effect.never))
   }).pipe(
     Effect.ensuring(connection.close),
@@ -62,7 +80,7 @@ const serveConnection = (connection: Connection, app: App, middleware: Middlewar
     Effect.catchTag("NetworkError", () => Effect.void)
   )
 
-const respond = Effect.fnUntraced(function*(
+const respond = Effect.fnUntraced(function* (
   connection: Connection,
   response: HttpServerResponse.HttpServerResponse,
   exchange: { readonly upgraded: boolean }
@@ -112,4 +130,6 @@ const toClientRequest = (message: RequestMessage): HttpClientRequest.HttpClientR
 }
 
 const refuseUpgrade = (request: HttpServerRequest.HttpServerRequest, description: string) =>
-  Effect.fail(new HttpServerError.HttpServerError({ reason: new HttpServerError.RequestParseError({ request, description }) }))
+  Effect.fail(
+    new HttpServerError.HttpServerError({ reason: new HttpServerError.RequestParseError({ request, description }) })
+  )

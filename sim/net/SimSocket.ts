@@ -38,9 +38,11 @@ export const makeSocket = (connection: Connection): Socket.Socket => {
     return connection.send({ _tag: "CloseFrame", code, reason }).pipe(
       Effect.ignore,
       Effect.andThen(connection.close),
-      Effect.andThen(Effect.sync(() => {
-        closed ??= new Socket.SocketError({ reason: new Socket.SocketCloseError({ code, closeReason: reason }) })
-      }))
+      Effect.andThen(
+        Effect.sync(() => {
+          closed ??= new Socket.SocketError({ reason: new Socket.SocketCloseError({ code, closeReason: reason }) })
+        })
+      )
     )
   }
 

@@ -20,14 +20,16 @@ export interface Options {
  * The connection ends with the scope.
  */
 export const connect = (options: Options): Effect.Effect<Socket.Socket, Socket.SocketError, Network | Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const network = yield* Network
     const connection = yield* network.connect(options.from, options.host, options.port)
     const { headers = {}, path: url } = options
     yield* connection.send({ _tag: "Request", method: "GET", url, headers, body: new Uint8Array(), upgrade: true })
     const answer = yield* connection.receive
     if (answer._tag === "Upgraded") return makeSocket(connection)
-    return yield* openError(new Error(answer._tag === "Head" ? `HTTP status ${answer.status}` : `unexpected ${answer._tag}`))
+    return yield* openError(
+      new Error(answer._tag === "Head" ? `HTTP status ${answer.status}` : `unexpected ${answer._tag}`)
+    )
   }).pipe(Effect.catchTag("NetworkError", (error: NetworkError) => openError(error)))
 
 const openError = (cause: Error) =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
+import { Effect, Fiber, Layer, Redacted, Schedule, Scope, Tracer } from "effect"
 import { HttpClient } from "effect/http"
 import { execFileSync, spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -40,7 +40,16 @@ const temporaryFolder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
-/** Certificates are made for the test, so that no private key lies about. */
+/** A key and its certificate for localhost, made for the test so that no private key lies about. */
+const selfSigned = Effect.map(temporaryFolder, (folder) => {
+  const command =
+    "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost " +
+    "-addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem"
+  execFileSync("openssl", command.split(" "), { cwd: folder, stdio: "ignore" })
+  return { key: readFileSync(join(folder, "key.pem"), "utf8"), cert: readFileSync(join(folder, "cert.pem"), "utf8") }
+})
+
+/** A test that makes certificates. */
 const itWithOpenssl = (name: string, body: () => Effect.Effect<void, unknown, Scope.Scope>) => {
   const missing = spawnSync("openssl", ["version"]).error !== undefined
   const isSkipped = missing && process.env["MUSTER_REQUIRE_ALL"] !== "1"
@@ -90,14 +99,9 @@ describe("call over a real connection", () => {
 
   itWithOpenssl("goes over TLS to a peer that a given authority has signed, and to no other", () =>
     Effect.gen(function* () {
-      const folder = yield* temporaryFolder
-      const certificate =
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost " +
-        "-addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem"
-      execFileSync("openssl", certificate.split(" "), { cwd: folder, stdio: "ignore" })
-      const key = readFileSync(join(folder, "key.pem"), "utf8")
-      const cert = readFileSync(join(folder, "cert.pem"), "utf8")
-      const server = createTlsServer({ key, cert }, (socket) => {
+      const own = yield* selfSigned
+      const other = yield* selfSigned
+      const server = createTlsServer(own, (socket) => {
         socket.on("error", () => {})
         socket.once("data", () => socket.end(http(processes)))
       })
@@ -107,12 +111,37 @@ describe("call over a real connection", () => {
       )
       const address = server.address()
       const url = `https://localhost:${typeof address === "object" && address !== null ? address.port : 0}`
-      const trusting = NodeHttpClient.layer({ connectionsMax: 1, certificateAuthorities: [cert] })
-      assert.lengthOf(yield* Effect.provide(ask(url), trusting), 20)
-      const { reason } = yield* Effect.flip(Effect.provide(ask(url), oneConnection))
-      if (reason._tag !== "Unreachable") return assert.fail(reason._tag)
-      assert.match(reason.detail, /^self-signed certificate.*DEPTH_ZERO_SELF_SIGNED_CERT$/)
+      const trusting = (certificateAuthorities: ReadonlyArray<string>) =>
+        Effect.provide(ask(url), NodeHttpClient.layer({ connectionsMax: 1, certificateAuthorities }))
+      assert.lengthOf(yield* trusting([other.cert, own.cert]), 20)
+      for (const call of [trusting([other.cert]), Effect.provide(ask(url), oneConnection)]) {
+        const { reason } = yield* Effect.flip(call)
+        if (reason._tag !== "Unreachable") return assert.fail(reason._tag)
+        assert.match(reason.detail, /^self-signed certificate.*DEPTH_ZERO_SELF_SIGNED_CERT$/)
+      }
     })
+  )
+
+  it.live("is one span of the client, which holds no credentials", () =>
+    Effect.gen(function* () {
+      const server = yield* rawServer((socket) => socket.end(http(processes)))
+      const spans: Array<Tracer.Span> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      yield* Effect.withTracer(ask(server.url, { username: "admin", password: Redacted.make("s3cret") }), tracer)
+      const names = spans.map((span) => span.name)
+      assert.deepStrictEqual(names, ["SupervisorDriver.processes", "SupervisorCall", "POST"])
+      const attributes = spans.flatMap((span) => Array.from(span.attributes, String)).join("\n")
+      assert.include(attributes, "supervisor.getAllProcessInfo")
+      assert.notInclude(attributes, "s3cret")
+      assert.notInclude(attributes, btoa("admin:s3cret"))
+      assert.notMatch(server.received[0] ?? "", /\r\n(traceparent|b3):/i)
+    }).pipe(Effect.provide(oneConnection))
   )
 
   it.live("keeps to the number of connections it may open", () =>

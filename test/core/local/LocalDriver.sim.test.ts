@@ -1,6 +1,6 @@
 /** The local process manager under every order of its fibers that the simulator can draw, unchanged. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Option, Schema, Scope } from "effect"
+import { Effect, Exit, Fiber, Option, Schema, Scope } from "effect"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
 import { ProgramConfigs } from "../../../core/local/ProgramConfig.ts"
 import * as Sim from "../../../sim/Sim.ts"
@@ -51,8 +51,8 @@ const workload = Effect.gen(function* () {
   const closed = yield* Effect.timeoutOption(Effect.interruptible(Scope.close(scope, Exit.void)), 12_000)
   if (Option.isNone(closed)) return yield* Effect.die("not closed within 12 s")
   if (groups.some(FakeSpawner.isAlive)) return yield* Effect.die("a group is left")
-  yield* Effect.sleep(60_000)
-  return callers.pollUnsafe() === undefined ? yield* Effect.die("a caller waits for ever") : groups.length
+  const joined = yield* Effect.timeoutOption(Fiber.join(callers), 60_000)
+  if (Option.isNone(joined)) return yield* Effect.die("a caller waits for ever")
 })
 
 describe("LocalDriver in the simulator", () => {

@@ -1,0 +1,44 @@
+/** The `muster` command. Runs when it is imported; `bin/muster.js` does that. */
+import { NodeServices } from "@effect/platform-node"
+import { Cause, Console, Effect, Exit, Option, Runtime } from "effect"
+import { Command } from "effect/cli"
+import packageJson from "../package.json" with { type: "json" }
+import { check } from "./commands/Check.ts"
+import { config } from "./commands/Config.ts"
+import { mutants } from "./commands/Mutants.ts"
+import { replay } from "./commands/Replay.ts"
+import { scenarios } from "./commands/Scenarios.ts"
+import { serve } from "./commands/Serve.ts"
+import { ExitStatus } from "./ExitStatus.ts"
+
+const muster = Command.make("muster").pipe(
+  Command.withDescription("A fleet console for supervisord, and the simulator that proves it"),
+  Command.withSubcommands([serve, check, replay, mutants, scenarios, config])
+)
+
+const program = Command.run(muster, { version: packageJson.version }).pipe(
+  Effect.tapError((error) =>
+    error instanceof ExitStatus && error.message !== "" ? Console.error(`muster: ${error.message}`) : Effect.void
+  ),
+  Effect.provide(NodeServices.layer)
+)
+
+/** Wrong usage is 2: the command line kit has printed the help by then. */
+const statusOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return 0
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  return error instanceof ExitStatus ? error.status : Cause.hasDies(exit.cause) ? 1 : 2
+}
+
+/** Effect's own runMain interrupts the program on a signal; here `serve` listens to signals itself, to end in order. */
+const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
+  fiber.addObserver((exit) => teardown(exit, (code) => process.exit(code)))
+})
+
+runMain(program, {
+  disableErrorReporting: true,
+  teardown: (exit, onExit) => {
+    if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
+    onExit(statusOf(exit))
+  }
+})
