@@ -21,19 +21,17 @@ export const findSubject = (name: string): Result.Result<Subject, UnknownName> =
   const [id = "", ...rest] = name.split("+")
   const property = properties.find((candidate) => candidate.id === id)
   if (property === undefined) {
-    return unknown(
-      `there is no property ${JSON.stringify(id)}; there are ${properties.map((known) => known.id).join(", ")}`
-    )
+    return unknown(`there is no property ${JSON.stringify(id)}; there are ${names(properties)}`)
   }
   if (rest.length === 0) return Result.succeed({ property, mutant: undefined, name: property.id })
   const mutantId = rest.join("+")
   const mutant = property.mutants.find((candidate) => candidate.id === mutantId)
   return mutant === undefined
-    ? unknown(
-        `${id} has no mutant ${JSON.stringify(mutantId)}; it has ${property.mutants.map((known) => known.id).join(", ")}`
-      )
+    ? unknown(`${id} has no mutant ${JSON.stringify(mutantId)}; it has ${names(property.mutants)}`)
     : Result.succeed({ property, mutant, name: `${property.id}+${mutant.id}` })
 }
+
+const names = (known: ReadonlyArray<{ readonly id: string }>): string => known.map(({ id }) => id).join(", ")
 
 const unknown = (message: string) => Result.fail(new UnknownName({ message }))
 

@@ -7,11 +7,11 @@
  */
 import { Clock, Context, Effect, Layer, Result } from "effect"
 import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { isRunning, isStopped } from "../../core/domain/ProcessState.ts"
 import { decodeCall, encodeFault, encodeReply } from "../../core/xmlrpc/XmlRpc.ts"
-import type { XmlRpcValue } from "../../core/xmlrpc/XmlRpcValue.ts"
 import * as SimHttpServer from "../../sim/net/SimHttpServer.ts"
-import { describe, exit, settle, signalStop, spawn, stopped } from "./SupervisordState.ts"
+import { answer, shutdownState } from "./SupervisordRpc.ts"
+import type { Answer } from "./SupervisordRpc.ts"
+import { exit, settle, spawn, stopped } from "./SupervisordState.ts"
 import type { ModelProcess, ProgramSpec } from "./SupervisordState.ts"
 
 export interface SupervisordOptions {
@@ -34,16 +34,6 @@ export interface Supervisord {
   readonly processes: Effect.Effect<ReadonlyArray<ModelProcess>>
 }
 
-/** A fault by supervisord's code. */
-interface ModelFault {
-  readonly code: number
-  readonly text: string
-}
-
-type Answer = Result.Result<XmlRpcValue, ModelFault>
-
-const fault = (code: number, text: string): Result.Result<never, ModelFault> => Result.fail({ code, text })
-
 /** Starts the model; it serves until the scope closes. All its programs are RUNNING or on the way. */
 export const make = Effect.fnUntraced(function* (options: SupervisordOptions) {
   let lastPid = 1_000
@@ -58,58 +48,10 @@ export const make = Effect.fnUntraced(function* (options: SupervisordOptions) {
     for (const [id, process] of processes) processes.set(id, settle(process, nowMs, nextPid))
     return nowMs
   })
-  const find = (name: XmlRpcValue | undefined): Result.Result<readonly [string, ModelProcess], ModelFault> => {
-    const text = typeof name === "string" ? name : ""
-    const id = text.includes(":") ? text : `${text}:${text}`
-    const process = processes.get(id)
-    return process === undefined ? fault(10, `BAD_NAME: ${text}`) : Result.succeed([id, process])
-  }
-  const start = (name: XmlRpcValue | undefined, nowMs: number): Answer =>
-    Result.flatMap(find(name), ([id, process]): Answer => {
-      if (isRunning(process.state)) return fault(60, `ALREADY_STARTED: ${id}`)
-      // Quirk: while STOPPING the answer is true, and nothing is started.
-      if (isStopped(process.state)) processes.set(id, spawn({ ...process, failures: 0 }, nowMs, nextPid()))
-      return Result.succeed(true)
-    })
-  const stop = (name: XmlRpcValue | undefined, nowMs: number): Answer =>
-    Result.flatMap(find(name), ([id, process]): Answer => {
-      if (!isRunning(process.state)) return fault(70, `NOT_RUNNING: ${id}`)
-      processes.set(id, signalStop(process, nowMs))
-      return Result.succeed(true)
-    })
-  const config = ({ spec }: ModelProcess): XmlRpcValue => ({
-    group: spec.group,
-    name: spec.name,
-    startsecs: spec.startSecs,
-    startretries: spec.startRetries,
-    stopwaitsecs: spec.stopWaitSecs
-  })
-  const call = (method: string, params: ReadonlyArray<XmlRpcValue>, nowMs: number): Answer => {
-    if (spoilt === "shutdown") return fault(6, "SHUTDOWN_STATE")
-    switch (method) {
-      case "supervisor.getAllProcessInfo":
-        return Result.succeed(Array.from(processes.values(), (process) => describe(process, nowMs)))
-      case "supervisor.getProcessInfo":
-        return Result.map(find(params[0]), ([, process]) => describe(process, nowMs))
-      case "supervisor.getAllConfigInfo":
-        return Result.succeed(Array.from(processes.values(), config))
-      case "supervisor.startProcess":
-        return start(params[0], nowMs)
-      case "supervisor.stopProcess":
-        return stop(params[0], nowMs)
-      case "supervisor.getState":
-        return Result.succeed({ statecode: 1, statename: "RUNNING" })
-      case "supervisor.getSupervisorVersion":
-        return Result.succeed("4.2.5")
-      default:
-        return fault(1, "UNKNOWN_METHOD")
-    }
-  }
-
   const authorization =
     options.username === undefined ? undefined : `Basic ${btoa(`${options.username}:${options.password ?? ""}`)}`
 
-  const answer = Effect.gen(function* () {
+  const app = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     if (authorization !== undefined && request.headers["authorization"] !== authorization) {
       return HttpServerResponse.text("unauthorized", { status: 401, contentType: "text/html" })
@@ -120,12 +62,13 @@ export const make = Effect.fnUntraced(function* (options: SupervisordOptions) {
     const decoded = decodeCall(yield* request.text)
     if (Result.isFailure(decoded)) return HttpServerResponse.text("bad request", { status: 400 })
     const nowMs = yield* settleAll
-    return xml(encode(call(decoded.success.method, decoded.success.params, nowMs)))
+    const rpc = { processes, nextPid, nowMs }
+    return xml(encode(spoilt === "shutdown" ? shutdownState : answer(rpc, decoded.success)))
   })
 
   const context = yield* Layer.build(SimHttpServer.layer({ host: options.host, port: options.port }))
   // Effect serves an app uninterruptibly; only its router makes handlers interruptible, and there is none here.
-  yield* Context.get(context, HttpServer.HttpServer).serve(Effect.interruptible(answer))
+  yield* Context.get(context, HttpServer.HttpServer).serve(Effect.interruptible(app))
 
   const supervisord: Supervisord = {
     kill: (group, name) =>
@@ -146,7 +89,7 @@ export const make = Effect.fnUntraced(function* (options: SupervisordOptions) {
 const xml = (text: string) => HttpServerResponse.text(text, { contentType: "text/xml" })
 
 /** The model answers with plain values; one that cannot be written is a bug of the model. */
-const encode = (answer: Answer): string =>
+const encode = (given: Answer): string =>
   Result.getOrThrow(
-    Result.isSuccess(answer) ? encodeReply(answer.success) : encodeFault(answer.failure.code, answer.failure.text)
+    Result.isSuccess(given) ? encodeReply(given.success) : encodeFault(given.failure.code, given.failure.text)
   )

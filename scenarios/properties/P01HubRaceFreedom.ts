@@ -2,14 +2,16 @@
  * P1, hub race-freedom (R1.1 to R1.3): connects, disconnects and broadcasts interleave without a lost client, a phantom
  * client, a wrong count, a defect or a deadlock.
  *
- * Method: clients come and go at generated moments, by a goodbye, a broken connection, or falling silent, while
- * programs die and so cause broadcasts. One client stays through it all. When the others are gone the hub must count
- * exactly the one that stays, that one must still be told of a change, and when it leaves too nothing may be left.
+ * Method: clients come and go at generated moments, by a goodbye, a broken connection, falling silent, a reset or a
+ * network that swallows what they are sent, while programs die and so cause broadcasts. One client stays through it
+ * all. When the others are gone the hub must count exactly the one that stays, that one must still be told of a
+ * change, and when it leaves too nothing may be left.
  */
 import { Effect, Exit, Fiber, Scope } from "effect"
 import type { HttpClientResponse } from "effect/http"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { draw } from "../../sim/Draw.ts"
+import { RunContext } from "../../sim/RunContext.ts"
 import { sometimes } from "../../sim/Sim.ts"
 import * as HubMutants from "../mutants/HubMutants.ts"
 import { eventually, holds } from "../Property.ts"
@@ -24,7 +26,7 @@ const workload = fc.record({
       // Half of all visits begin, or end, at moments that others share.
       joinAtMs: fc.oneof(fc.constantFrom(0, 1_000), fc.nat(2_000)),
       stayMs: fc.oneof(fc.constantFrom(0, 1_000), fc.nat(2_000)),
-      leave: fc.constantFrom("goodbye", "break", "silent")
+      leave: fc.constantFrom("goodbye", "break", "silent", "reset", "stall")
     }),
     { minLength: 1, maxLength: 6 }
   ),
@@ -33,8 +35,8 @@ const workload = fc.record({
 
 type Visit = ReturnType<typeof workload.generate>["value"]["clients"][number]
 
-/** Longer than the hub gives a silent client, and the time to notice. */
-const silentMs = World.consoleOptions.session.heartbeatTimeoutMs + World.consoleOptions.session.heartbeatIntervalMs
+/** By then the hub has noticed a client that does not answer. */
+const noticedMs = World.consoleOptions.session.heartbeatTimeoutMs + World.consoleOptions.session.heartbeatIntervalMs
 
 const visit = Effect.fnUntraced(function* (world: World.World, name: string, { joinAtMs, leave, stayMs }: Visit) {
   yield* Effect.sleep(joinAtMs)
@@ -43,16 +45,22 @@ const visit = Effect.fnUntraced(function* (world: World.World, name: string, { j
   const reading = yield* Effect.forkChild(client.read)
   yield* Effect.sleep(stayMs)
   if (leave === "goodbye") yield* client.close
-  if (leave === "silent") {
-    yield* Fiber.interrupt(reading)
-    yield* Effect.sleep(silentMs)
-    yield* sometimes("a silent client")
+  if (leave === "silent") yield* Fiber.interrupt(reading)
+  if (leave === "reset" || leave === "stall") {
+    // The next message that the hub writes to this host breaks the connection, or is swallowed like all that follow.
+    const verdict = { _tag: leave === "reset" ? "refuse" : "stall" } as const
+    yield* world.network.rule(({ to }) => (to === name ? verdict : { _tag: "pass" })).pipe(Scope.provide(scope))
+  }
+  if (leave !== "goodbye" && leave !== "break") {
+    yield* Effect.sleep(noticedMs)
+    yield* sometimes(`a client left by ${leave}`)
   }
   yield* Scope.close(scope, Exit.void)
 })
 
 const program: Property["program"] = Effect.fnUntraced(
   function* (parts) {
+    const run = yield* RunContext
     const { clients, kills, latencyMsMax } = yield* draw(workload)
     const nodes = { web: [World.steady("app", "api"), World.steady("app", "worker")] }
     const world = yield* World.make({ nodes, network: { latencyMsMax }, parts })
@@ -65,7 +73,7 @@ const program: Property["program"] = Effect.fnUntraced(
     yield* Effect.all(
       [
         Effect.forEach(clients, (client, i) => visit(world, `client-${i}`, client), { concurrency: "unbounded" }),
-        Effect.forEach(kills, ({ atMs, program }) => Effect.andThen(Effect.sleep(atMs), web.kill("app", program)), {
+        Effect.forEach(kills, (kill) => Effect.andThen(Effect.sleep(kill.atMs), web.kill("app", kill.program)), {
           concurrency: "unbounded"
         })
       ],
@@ -73,11 +81,11 @@ const program: Property["program"] = Effect.fnUntraced(
     )
 
     const shown = Effect.flatMap(world.http.get("http://console/health"), hubClients)
-    const settled = (clients: number) => ({
-      what: `the hub counts ${clients} clients`,
+    const settled = (expected: number) => ({
+      what: `the hub counts ${expected} clients`,
       withinMs: 5_000,
       look: shown,
-      until: (count: number) => count === clients
+      until: (count: number) => count === expected
     })
     yield* eventually(settled(1))
 
@@ -98,6 +106,8 @@ const program: Property["program"] = Effect.fnUntraced(
       counts.connected === 0 && counts.joined === joined && counts.left === joined,
       () => `${joined} clients joined and left, but the hub counts ${JSON.stringify(counts)}`
     )
+    const defects = run.defects()
+    yield* holds(defects.length === 0, () => `fibers died: ${defects.join("; ")}`)
     yield* holds(world.errors().length === 0, () => `the console logged errors: ${world.errors().join("; ")}`)
   },
   Effect.scoped,

@@ -8,7 +8,7 @@
  * must come that it asked for, except those that a `gap` frame told it of.
  */
 import { Effect, Exit, Fiber, Ref, Schema, Scope } from "effect"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import type { FleetEvent } from "../../core/domain/FleetEvent.ts"
 import { wants } from "../../core/hub/Protocol.ts"
 import type { Subscription } from "../../core/hub/Protocol.ts"

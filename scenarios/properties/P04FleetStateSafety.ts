@@ -7,7 +7,7 @@
  */
 import { Effect, Option, Ref, Schema } from "effect"
 import type { HttpClient, HttpClientError } from "effect/http"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import type { FleetEvent } from "../../core/domain/FleetEvent.ts"
 import { NodeView } from "../../core/domain/Node.ts"
 import type { ProcessInfo } from "../../core/domain/Process.ts"
@@ -163,13 +163,15 @@ const program: Property["program"] = Effect.fnUntraced(
     const state = yield* world.registry.state
     const pids = Array.from(state.nodes.values(), (found) => found.processes.get("app:api")?.pid ?? 0)
     yield* holds(
-      JSON.stringify(replay(events).toSorted()) === JSON.stringify(pids.filter((pid) => pid > 0).toSorted()),
+      sorted(replay(events)) === sorted(pids.filter((pid) => pid > 0)),
       () => `events lead to processes ${replay(events).join(" ")}, the state holds ${pids.join(" ")}`
     )
   },
   Effect.scoped,
   Effect.catchTag("HttpClientError", Effect.die)
 )
+
+const sorted = (pids: ReadonlyArray<number>): string => pids.toSorted((a, b) => a - b).join(" ")
 
 /** The pids that a client knows in the end who began with nothing and followed every event. */
 const replay = (events: ReadonlyArray<FleetEvent>): ReadonlyArray<number> => {

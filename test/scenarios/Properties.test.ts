@@ -1,0 +1,51 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result } from "effect"
+import { properties } from "../../scenarios/Properties.ts"
+import { findSubject, replay, sweep } from "../../scenarios/Sweep.ts"
+
+const seeds = { holding: 100, catching: 1_000 } as const
+
+const subject = (name: string) => Result.getOrThrow(findSubject(name))
+
+describe("properties", () => {
+  for (const { id, mutants, title } of properties) {
+    it(`${id} ${title} holds`, () => {
+      const result = sweep(subject(id), { runs: seeds.holding, seed: 0 })
+      assert.strictEqual(result.failure?.message, undefined)
+      assert.strictEqual(result.runs, seeds.holding)
+      assert.isAbove(result.distinctTraces, seeds.holding / 2)
+    })
+
+    it(`${id} has at least two mutants`, () => assert.isAtLeast(mutants.length, 2))
+
+    for (const mutant of mutants) {
+      it(`${id} catches ${mutant.id}, and its token replays the run`, () => {
+        const { failure } = sweep(subject(`${id}+${mutant.id}`), { runs: seeds.catching, seed: 0 })
+        assert.isDefined(failure, "not caught")
+        const again = Result.getOrThrow(replay(failure.token)).run
+        // All of it: outcome, message, steps, every deviation and every stretch of every fiber.
+        assert.deepStrictEqual({ ...failure, run: 0 }, { ...again, run: 0 })
+        assert.isBelow(`npx muster replay ${failure.token}`.length, 200)
+      })
+    }
+  }
+
+  it("gives the same digest of traces for the same seeds", () => {
+    const digest = (seed: number) => sweep(subject("P4"), { runs: 20, seed }).traceHash
+    assert.strictEqual(digest(7), digest(7))
+    assert.notStrictEqual(digest(7), digest(8))
+  })
+
+  it("names what there is when a name is unknown", () => {
+    const problem = (name: string) => Result.getOrThrow(Result.flip(findSubject(name))).message
+    assert.include(problem("P99"), "P1, P2, P4")
+    assert.include(problem("P1+nonsense"), "racy-count")
+  })
+
+  it("refuses a token of another program", () => {
+    const { failure } = sweep(subject("P4+lost-update"), { runs: seeds.catching, seed: 0 })
+    assert.isDefined(failure)
+    const forged = failure.token.replace("P4+lost-update", "P4+stale-read")
+    assert.include(Result.getOrThrow(Result.flip(replay(forged))).message, "differs")
+  })
+})
