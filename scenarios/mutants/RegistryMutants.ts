@@ -1,5 +1,5 @@
 /** Wrong versions of the registry. */
-import { Clock, Effect, Layer, Ref } from "effect"
+import { Clock, Effect, Layer, Ref, Semaphore } from "effect"
 import { EventBus } from "../../core/bus/EventBus.ts"
 import { addNode, empty, recordPoll, removeNode } from "../../core/fleet/FleetState.ts"
 import type { FleetState, Transition } from "../../core/fleet/FleetState.ts"
@@ -57,6 +57,23 @@ export const publishOutsideLock: Mutant = {
           yield* bus.publish(events)
         })
     )
+  })
+}
+
+export const publishBeforeState: Mutant = {
+  id: "publish-before-state",
+  what: "events are published before the state that contains them, so that a client may join between the two",
+  mutate: (parts) => ({
+    ...parts,
+    registry: registryWith((ref, bus) => {
+      const turn = Semaphore.makeUnsafe(1)
+      return (transition) =>
+        Effect.gen(function* () {
+          const next = transition(yield* Ref.get(ref), yield* Clock.currentTimeMillis)
+          yield* bus.publish(next.events)
+          yield* Ref.set(ref, next.state)
+        }).pipe(turn.withPermit)
+    })
   })
 }
 

@@ -10,13 +10,13 @@ import type { HttpClient, HttpClientError } from "effect/http"
 import * as fc from "fast-check"
 import type { FleetEvent } from "../../core/domain/FleetEvent.ts"
 import { NodeView } from "../../core/domain/Node.ts"
-import type { ProcessInfo } from "../../core/domain/Process.ts"
-import type { PollResult } from "../../core/fleet/FleetState.ts"
 import { draw } from "../../sim/Draw.ts"
 import { linearizable } from "../../sim/Linearizability.ts"
 import type { Model, Operation } from "../../sim/Linearizability.ts"
 import { RunContext } from "../../sim/RunContext.ts"
 import * as RegistryMutants from "../mutants/RegistryMutants.ts"
+import * as EventStream from "../oracles/EventStream.ts"
+import { running } from "../peers/Reports.ts"
 import { eventually, holds, violated } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
@@ -67,24 +67,6 @@ const model: Model<NodeModel, Input, Output> = {
   }
 }
 
-const report = (pid: number): PollResult => ({ _tag: "Answered", processes: [processWith(pid)] })
-
-const processWith = (pid: number): ProcessInfo => ({
-  group: "app",
-  name: "api",
-  state: "RUNNING",
-  statecode: 20,
-  pid,
-  start: pid,
-  stop: 0,
-  now: 0,
-  exitstatus: 0,
-  spawnerr: "",
-  description: "",
-  stdout_logfile: "",
-  stderr_logfile: ""
-})
-
 const perform = (world: World.World, input: Input): Effect.Effect<Output, HttpClientError.HttpClientError> => {
   const { registry } = world
   switch (input.do) {
@@ -93,7 +75,7 @@ const perform = (world: World.World, input: Input): Effect.Effect<Output, HttpCl
     case "remove":
       return Effect.as(registry.remove(input.node), "")
     case "poll":
-      return Effect.as(registry.record(input.node, report(input.pid)), "")
+      return Effect.as(registry.record(input.node, running(input.pid)), "")
     case "fail":
       return Effect.as(registry.record(input.node, { _tag: "Failed", reason: { code: "TimedOut", message: "" } }), "")
     case "read":
@@ -122,11 +104,7 @@ const program: Property["program"] = Effect.fnUntraced(
     const context = yield* RunContext
     const world = yield* World.make({ nodes: {}, parts })
     const history = yield* Ref.make<ReadonlyArray<Operation<Input, Output>>>([])
-    const published = yield* Ref.make<ReadonlyArray<FleetEvent>>([])
-    const tap = yield* world.bus.subscribe
-    yield* Effect.forkScoped(
-      Effect.forever(Effect.flatMap(tap.take, (event) => Ref.update(published, (all) => [...all, event])))
-    )
+    const published = yield* EventStream.record(world.bus)
 
     const record = Effect.fnUntraced(function* (client: string, input: Input) {
       const calledAt = context.steps()
@@ -153,7 +131,7 @@ const program: Property["program"] = Effect.fnUntraced(
     const events = yield* eventually({
       what: `${seq} events are published`,
       withinMs: 1_000,
-      look: Ref.get(published),
+      look: published,
       until: (all: ReadonlyArray<FleetEvent>) => all.length >= seq
     })
     yield* holds(
