@@ -19,6 +19,12 @@ export interface NodeHttpServerOptions {
   readonly frameBytesMax: number
 }
 
+/**
+ * After a close frame the client has so long to answer it and to read what was sent before; then its connection is cut
+ * off. A client that does not read would hold its memory, and the end of the server, for the 30 s that `ws` grants.
+ */
+const closeTimeoutMs = 2_000
+
 /** Bytes that wait in a TCP socket before writers do. */
 const bufferedBytesMax = 256 * 1024
 
@@ -26,11 +32,13 @@ export const layer = (options: NodeHttpServerOptions): Layer.Layer<HttpServer.Ht
   Layer.effect(
     HttpServer.HttpServer,
     Effect.gen(function* () {
+      // A value of its own, because the types of `ws` do not know `closeTimeout` yet.
+      const websocket = { maxPayload: options.frameBytesMax, closeTimeout: closeTimeoutMs }
       const server = yield* Platform.make(createServer, {
         host: options.host,
         port: options.port,
         gracefulShutdownTimeout: options.gracefulShutdownTimeoutMs,
-        websocket: { maxPayload: options.frameBytesMax }
+        websocket
       })
       return HttpServer.make({
         address: server.address,
@@ -56,7 +64,8 @@ const withBackpressure = (request: HttpServerRequest.HttpServerRequest): HttpSer
       if (key === "modify") {
         return (changes: Parameters<typeof request.modify>[0]) => withBackpressure(target.modify(changes))
       }
-      return Reflect.get(target, key, target)
+      const value: unknown = Reflect.get(target, key, target)
+      return value
     }
   })
 }

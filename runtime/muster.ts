@@ -2,7 +2,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { Cause, Console, Effect, Exit, Option, Runtime } from "effect"
 import { Command } from "effect/cli"
-import packageJson from "../package.json" with { type: "json" }
 import { check } from "./commands/Check.ts"
 import { config } from "./commands/Config.ts"
 import { mutants } from "./commands/Mutants.ts"
@@ -10,20 +9,25 @@ import { replay } from "./commands/Replay.ts"
 import { scenarios } from "./commands/Scenarios.ts"
 import { serve } from "./commands/Serve.ts"
 import { ExitStatus } from "./ExitStatus.ts"
+import * as UsagePresenter from "./UsagePresenter.ts"
+import { version } from "./Version.ts"
 
 const muster = Command.make("muster").pipe(
   Command.withDescription("A fleet console for supervisord, and the simulator that proves it"),
   Command.withSubcommands([serve, check, replay, mutants, scenarios, config])
 )
 
-const program = Command.run(muster, { version: packageJson.version }).pipe(
+/** Each line says which program wrote it: stderr is often shared with others. */
+const signed = (message: string): string => message.replace(/^/gm, "muster: ")
+
+const program = Command.run(muster, { version }).pipe(
   Effect.tapError((error) =>
-    error instanceof ExitStatus && error.message !== "" ? Console.error(`muster: ${error.message}`) : Effect.void
+    error instanceof ExitStatus && error.message !== "" ? Console.error(signed(error.message)) : Effect.void
   ),
-  Effect.provide(NodeServices.layer)
+  Effect.provide([NodeServices.layer, UsagePresenter.layer])
 )
 
-/** Wrong usage is 2: the command line kit has printed the help by then. */
+/** Wrong usage is 2: the presenter has told what is wrong by then. */
 const statusOf = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return 0
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))

@@ -1,12 +1,14 @@
 /** `muster check`: sweeps properties over seeds. Exit status 0 when all hold, 1 when one failed. */
-import { Console, Effect, FileSystem, Option } from "effect"
+import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import packageJson from "../../package.json" with { type: "json" }
 import type { CheckReport, PropertyReport } from "../../reports/CheckReport.ts"
 import { properties } from "../../scenarios/Properties.ts"
 import { findSubject, sweep } from "../../scenarios/Sweep.ts"
 import type { Subject } from "../../scenarios/Sweep.ts"
+import { counted } from "../Counted.ts"
 import { ExitStatus } from "../ExitStatus.ts"
+import * as ResultsFile from "../ResultsFile.ts"
+import { version } from "../Version.ts"
 
 /** Seeds for each property when `--seeds` is not given. */
 const seedsDefault = 100
@@ -23,27 +25,19 @@ const flags = {
 export const check = Command.make("check", flags, ({ all, ids, json, mutant, seed, seeds }) =>
   Effect.gen(function* () {
     if (seeds < 1) return yield* wrongUsage(`--seeds is ${seeds}, expected at least 1`)
-    const subjects = yield* choose(all ? properties.map((property) => property.id) : ids, mutant)
+    const subjects = yield* choose(ids, all, mutant)
+    const write = yield* ResultsFile.open(json)
     const reports: Array<PropertyReport> = []
     for (const subject of subjects) reports.push(yield* checkOne(subject, { seed, seeds }))
     const report: CheckReport = {
       tool: "muster",
       format: 1,
-      version: packageJson.version,
+      version,
       seed,
       seeds,
       properties: reports
     }
-    if (Option.isSome(json)) {
-      const fs = yield* FileSystem.FileSystem
-      yield* fs
-        .writeFileString(json.value, `${JSON.stringify(report, undefined, 2)}\n`)
-        .pipe(
-          Effect.mapError(
-            (error) => new ExitStatus({ status: 2, message: `cannot write ${json.value}: ${error.message}` })
-          )
-        )
-    }
+    yield* write(report)
     // The lines above have told what failed.
     if (reports.some((property) => property.status === "failed"))
       return yield* new ExitStatus({ status: 1, message: "" })
@@ -52,15 +46,14 @@ export const check = Command.make("check", flags, ({ all, ids, json, mutant, see
 
 const wrongUsage = (message: string) => Effect.fail(new ExitStatus({ status: 2, message }))
 
-const choose = (ids: ReadonlyArray<string>, mutant: Option.Option<string>) =>
+const choose = (ids: ReadonlyArray<string>, all: boolean, mutant: Option.Option<string>) =>
   Effect.gen(function* () {
-    if (ids.length === 0) return yield* wrongUsage("name the properties to check, or give --all")
+    if (all && ids.length > 0) return yield* wrongUsage("name the properties to check or give --all, not both")
+    if (!all && ids.length === 0) return yield* wrongUsage("name the properties to check, or give --all")
     const suffix = Option.match(mutant, { onNone: () => "", onSome: (id) => `+${id}` })
-    return yield* Effect.forEach(ids, (id) =>
-      Effect.mapError(
-        Effect.fromResult(findSubject(id + suffix)),
-        (error) => new ExitStatus({ status: 2, message: error.message })
-      )
+    const chosen = all ? properties.map((property) => property.id) : new Set(ids)
+    return yield* Effect.forEach(chosen, (id) =>
+      Effect.catch(Effect.fromResult(findSubject(id + suffix)), (error) => wrongUsage(error.message))
     )
   })
 
@@ -100,8 +93,9 @@ const checkOne = Effect.fnUntraced(function* (
         })
   }
   yield* Console.log(
-    `${failure === undefined ? "holds " : "FAILED"} ${report.id} ${title}: ${report.runs} runs, ${report.steps} steps, ` +
-      `${Math.round(report.virtualMs / 1_000)} virtual seconds, ${report.distinctTraces} distinct traces, ${wallMs} ms`
+    `${failure === undefined ? "holds " : "FAILED"} ${report.id} ${title}: ${counted(report.runs, "run")}, ` +
+      `${counted(report.steps, "step")}, ${counted(Math.round(report.virtualMs / 1_000), "virtual second")}, ` +
+      `${counted(report.distinctTraces, "distinct trace")}, ${wallMs} ms`
   )
   if (failure !== undefined) {
     yield* Console.log(`${failure.message}\nreplay: npx muster replay ${failure.token}`)

@@ -1,9 +1,14 @@
-/** `muster mutants`: which property catches which wrong version, and after how many runs. Exit status 1 when one is not caught. */
-import { Console, Effect, FileSystem, Option } from "effect"
+/**
+ * `muster mutants`: which property catches which wrong version, and after how many runs. Exit status 1 when one is not
+ * caught.
+ */
+import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { properties } from "../../scenarios/Properties.ts"
 import { findSubject, sweep } from "../../scenarios/Sweep.ts"
+import { counted } from "../Counted.ts"
 import { ExitStatus } from "../ExitStatus.ts"
+import * as ResultsFile from "../ResultsFile.ts"
 
 /** Runs within which a mutant has to be caught. */
 const runsDefault = 1_000
@@ -19,10 +24,12 @@ export const mutants = Command.make(
   },
   ({ ids, json, seeds }) =>
     Effect.gen(function* () {
+      if (seeds < 1) return yield* wrongUsage(`--seeds is ${seeds}, expected at least 1`)
       const chosen = ids.length === 0 ? properties.map((property) => property.id) : ids
+      const subjects = yield* Effect.forEach(new Set(chosen), subjectOf)
+      const write = yield* ResultsFile.open(json)
       const results = []
-      for (const id of chosen) {
-        const { property } = yield* subjectOf(id)
+      for (const { name: id, property } of subjects) {
         for (const mutant of property.mutants) {
           const subject = yield* subjectOf(`${id}+${mutant.id}`)
           const startedMs = performance.now()
@@ -31,26 +38,17 @@ export const mutants = Command.make(
           const caught = failure !== undefined
           results.push({ id: mutant.id, property: id, caught, runs, seconds })
           yield* Console.log(
-            `${caught ? "caught" : "MISSED"} ${id} ${mutant.id} after ${runs} runs, ${seconds.toFixed(2)} s: ${mutant.what}`
+            `${caught ? "caught" : "MISSED"} ${id} ${mutant.id} after ${counted(runs, "run")}, ` +
+              `${seconds.toFixed(2)} s: ${mutant.what}`
           )
         }
       }
-      if (Option.isSome(json)) {
-        const fs = yield* FileSystem.FileSystem
-        yield* fs
-          .writeFileString(json.value, `${JSON.stringify({ mutants: results }, undefined, 2)}\n`)
-          .pipe(
-            Effect.mapError(
-              (error) => new ExitStatus({ status: 2, message: `cannot write ${json.value}: ${error.message}` })
-            )
-          )
-      }
+      yield* write({ mutants: results })
       if (results.some((result) => !result.caught)) return yield* new ExitStatus({ status: 1, message: "" })
     })
 ).pipe(Command.withDescription("Check that each property catches its wrong versions"))
 
+const wrongUsage = (message: string) => Effect.fail(new ExitStatus({ status: 2, message }))
+
 const subjectOf = (name: string) =>
-  Effect.mapError(
-    Effect.fromResult(findSubject(name)),
-    (error) => new ExitStatus({ status: 2, message: error.message })
-  )
+  Effect.catch(Effect.fromResult(findSubject(name)), (error) => wrongUsage(error.message))

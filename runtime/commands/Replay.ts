@@ -18,6 +18,9 @@ export const replay = Command.make(
   },
   ({ steps, token }) =>
     Effect.gen(function* () {
+      if (steps < 0) {
+        return yield* new ExitStatus({ status: 2, message: `--last is ${steps}, expected 0 or more` })
+      }
       const { run, subject } = yield* Effect.mapError(
         Effect.fromResult(replayToken(token)),
         (error) => new ExitStatus({ status: 2, message: error.message })
@@ -31,7 +34,8 @@ export const replay = Command.make(
         )
       }
       yield* Console.log(
-        `${subject.name} ${subject.property.title}: ${run.outcome} after ${run.steps} steps and ${run.deviations.length} deviations, trace ${run.traceHash}`
+        `${subject.name} ${subject.property.title}: ${run.outcome} after ${run.steps} steps and ` +
+          `${run.deviations.length} deviations, trace ${run.traceHash}`
       )
       if (run.outcome === "done") return
       yield* Console.log(run.message)

@@ -4,7 +4,6 @@
  * Exit status: 0 after a graceful end; 1 when it cannot listen or did not end within the deadline; 2 when the
  * configuration is invalid, before anything has started.
  */
-import { NodeServices } from "@effect/platform-node"
 import { Context, Duration, Effect, Exit, Layer, Logger, Option, References, Schema, Scope } from "effect"
 import { HttpServer } from "effect/http"
 import { HttpApiScalar } from "effect/http-api"
@@ -17,10 +16,12 @@ import * as Console from "../../core/Console.ts"
 import { Api } from "../../core/http/Api.ts"
 import * as Setup from "../../core/Setup.ts"
 import { Signals } from "../../core/Signals.ts"
+import { counted } from "../Counted.ts"
 import { demoPrograms } from "../demo/DemoPrograms.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import * as NodeHttpClient from "../NodeHttpClient.ts"
 import * as NodeHttpServer from "../NodeHttpServer.ts"
+import * as NodeProcesses from "../NodeProcesses.ts"
 import * as NodeSignals from "../NodeSignals.ts"
 
 const configFlag = Flag.File("config").pipe(
@@ -29,7 +30,7 @@ const configFlag = Flag.File("config").pipe(
 )
 
 export const serve = Command.make("serve", { config: configFlag }, ({ config }) =>
-  Effect.flatMap(configuration(config), run)
+  Effect.flatMap(configuration(config), (found) => run(found, Option.isNone(config)))
 ).pipe(Command.withDescription("Run the console"))
 
 /** The configuration of the file; without one, the defaults with the demo fleet as the local node. */
@@ -45,7 +46,7 @@ export const wrongConfiguration = (errors: ConfigErrors): ExitStatus =>
 
 const pages = HttpApiScalar.layer(Api, { path: "/docs" })
 
-const run = Effect.fnUntraced(function* (config: Config) {
+const run = Effect.fnUntraced(function* (config: Config, isDemo: boolean) {
   const deadline = config.server.shutdownDeadline
   const server = NodeHttpServer.layer({
     host: config.server.host,
@@ -53,7 +54,7 @@ const run = Effect.fnUntraced(function* (config: Config) {
     gracefulShutdownTimeoutMs: Duration.toMillis(deadline) / 2,
     frameBytesMax: config.hub.frameBytesMax
   })
-  const ports = Layer.mergeAll(server, NodeHttpClient.layer(), HttpServer.layerServices, NodeServices.layer)
+  const ports = Layer.mergeAll(server, NodeHttpClient.layer(), HttpServer.layerServices, NodeProcesses.layer)
   const console = Console.layer({ nodes: Setup.nodes(config), options: Setup.options(config), pages }).pipe(
     Layer.provideMerge(ports)
   )
@@ -65,17 +66,21 @@ const run = Effect.fnUntraced(function* (config: Config) {
       Effect.catchTag("ServeError", (error) => Effect.fail(cannotListen(config, error.cause)))
     )
     const address = HttpServer.formatAddress(Context.get(services, HttpServer.HttpServer).address)
+    if (isDemo) {
+      const programs = counted(config.programs.length, "program")
+      yield* Effect.logInfo(`no --config, so this is the demo fleet: ${programs} on this machine`)
+    }
     const count = config.nodes.length + (config.programs.length > 0 ? 1 : 0)
-    yield* Effect.logInfo(`Muster watches ${count} ${count === 1 ? "node" : "nodes"} at ${address}`)
+    yield* Effect.logInfo(`Muster watches ${counted(count, "node")} at ${address}`)
     const signal = yield* signals.terminate
     yield* Effect.logInfo(`${signal}: shutting down, within ${Duration.format(deadline)}`)
     yield* close(scope, deadline)
     yield* Effect.logInfo("stopped")
   })
-  yield* program.pipe(Effect.provide(NodeSignals.layer), Effect.provide(logging(config)))
+  yield* Effect.provide(program, [NodeSignals.layer, logging(config)])
 })
 
-/** Closes within the deadline; what has not ended by then is left to the end of the process. */
+/** Closes within the deadline; what has not ended by then ends with the process, its programs included. */
 const close = (scope: Scope.Closeable, deadline: Duration.Duration) =>
   Effect.gen(function* () {
     const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
@@ -97,7 +102,7 @@ const ListenCause = Schema.Struct({ code: Schema.String })
 const decodeCause = Schema.decodeUnknownOption(ListenCause)
 
 const reasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the port is in use",
+  EADDRINUSE: "the port is in use; choose another in [server] or by MUSTER_SERVER_PORT",
   EACCES: "not permitted",
   EADDRNOTAVAIL: "this machine has no such address",
   ENOTFOUND: "this host name is unknown"

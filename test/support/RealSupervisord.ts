@@ -8,11 +8,11 @@
 import { it } from "@effect/vitest"
 import { Data, Effect, Redacted, Schedule, type Scope } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
-import { randomUUID } from "node:crypto"
-import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
+import { killMarked, type Mark, marked, newMark, signal as sendSignal } from "./MarkedProcesses.ts"
 
 /** supervisord could not be started, or one of its tools could not be run. */
 export class RealSupervisordError extends Data.TaggedError("RealSupervisordError")<{ readonly message: string }> {}
@@ -99,8 +99,7 @@ export const start = Effect.fnUntraced(function* (
     configuration({ folder, port, username, password }) + options.programs
   )
 
-  // Each descendant inherits the mark, even one that has left its parent.
-  const mark = `MUSTER_TEST_MARK=${randomUUID()}`
+  const mark = newMark()
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => launch(supervisordPath, folder, mark)),
     (started) => killAll(started, mark)
@@ -121,7 +120,7 @@ export const start = Effect.fnUntraced(function* (
     pid: child.pid ?? 0,
     folder,
     supervisorctl: (...args) => supervisorctl(folder, args),
-    descendants: Effect.sync(() => markedProcesses(mark).filter((pid) => pid !== child.pid))
+    descendants: Effect.sync(() => marked(mark).filter((pid) => pid !== child.pid))
   }
 })
 
@@ -159,14 +158,12 @@ const freePort: Effect.Effect<number> = Effect.callback((resume) => {
   })
 })
 
-const launch = (path: string, folder: string, mark: string): ChildProcess => {
-  const [name = "", value = ""] = mark.split("=")
-  return spawn(path, ["-n", "-c", join(folder, "supervisord.conf")], {
+const launch = (path: string, folder: string, mark: Mark): ChildProcess =>
+  spawn(path, ["-n", "-c", join(folder, "supervisord.conf")], {
     cwd: folder,
-    env: { ...process.env, [name]: value },
+    env: { ...process.env, ...mark },
     stdio: "ignore"
   })
-}
 
 /**
  * Asks for the process id, so that no other supervisord on the port is taken for this one. Uses none of Muster's own
@@ -220,53 +217,12 @@ const supervisorctl = (folder: string, args: ReadonlyArray<string>) =>
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
-/** Process ids that have the mark in their environment. */
-const markedProcesses = (mark: string): ReadonlyArray<number> =>
-  readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(mark)
-      } catch {
-        // It has ended, or it is none of ours.
-        return false
-      }
-    })
-    .map(Number)
-
-const kill = (pid: number, signal: NodeJS.Signals): void => {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // It has ended by itself.
-  }
-}
-
-const killedWithinMs = 5_000
-
 /**
  * Kills supervisord and all that it started, and waits until they are gone. supervisord is stopped first, so that it
- * starts nothing while its children are looked for; a child that was starting others is caught in the next round.
+ * starts nothing while its children are looked for.
  */
-const killAll = (supervisord: ChildProcess, mark: string): Effect.Effect<void> => {
-  const { pid } = supervisord
-  if (pid === undefined) return Effect.void
-  const round = Effect.sync(() => {
-    const running = markedProcesses(mark)
-    for (const each of running) kill(each, "SIGKILL")
-    return running.length === 0
-  })
-  return Effect.sync(() => {
+const killAll = (supervisord: ChildProcess, mark: Mark): Effect.Effect<void> =>
+  Effect.sync(() => {
     supervisord.kill("SIGSTOP")
-    for (const descendant of markedProcesses(mark)) if (descendant !== pid) kill(descendant, "SIGKILL")
-  }).pipe(
-    Effect.andThen(
-      Effect.repeat(round, {
-        schedule: Schedule.spaced(20),
-        until: (isDone) => isDone,
-        times: killedWithinMs / 20
-      })
-    ),
-    Effect.andThen(Effect.sync(() => supervisord.kill("SIGKILL")))
-  )
-}
+    for (const pid of marked(mark)) if (pid !== supervisord.pid) sendSignal(pid, "SIGKILL")
+  }).pipe(Effect.andThen(killMarked(mark)), Effect.andThen(Effect.sync(() => supervisord.kill("SIGKILL"))))
