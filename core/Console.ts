@@ -16,6 +16,7 @@ import { Api } from "./http/Api.ts"
 import { middleware } from "./http/ErrorMiddleware.ts"
 import * as Handlers from "./http/Handlers.ts"
 import * as HubRoute from "./http/HubRoute.ts"
+import { openapiPath, segmentCharactersMax } from "./http/Routes.ts"
 import * as Hub from "./hub/Hub.ts"
 import type { HubOptions } from "./hub/Hub.ts"
 import type { SessionOptions } from "./hub/Session.ts"
@@ -44,7 +45,7 @@ export interface ConsoleSetup<R> {
   readonly parts?: ConsoleParts
 }
 
-const api = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide(Handlers.layer))
+const api = HttpApiBuilder.layer(Api, { openapiPath }).pipe(Layer.provide(Handlers.layer))
 
 /** The whole console, serving until its scope closes. */
 export const layer = <R>({
@@ -62,7 +63,9 @@ export const layer = <R>({
   // The middleware goes around the app itself: what HttpRouter.serve takes goes around the sending of the response.
   const server = Layer.effectDiscard(
     Effect.gen(function* () {
-      const app = yield* HttpRouter.toHttpEffect(routes)
+      const app = yield* HttpRouter.toHttpEffect(routes).pipe(
+        Effect.provideService(HttpRouter.RouterConfig, { maxParamLength: segmentCharactersMax })
+      )
       yield* (yield* HttpServer.HttpServer).serve(middleware(app))
     })
   )

@@ -40,7 +40,8 @@ export const options = ({ hub, operations, poll }: Config): ConsoleOptions => ({
   },
   session: {
     heartbeatIntervalMs: Duration.toMillis(hub.heartbeatInterval),
-    heartbeatTimeoutMs: Duration.toMillis(hub.heartbeatTimeout),
+    // The configuration counts from the ping, a session from the last frame that it heard.
+    heartbeatTimeoutMs: Duration.toMillis(hub.heartbeatInterval) + Duration.toMillis(hub.heartbeatTimeout),
     frameBytesMax: hub.frameBytesMax,
     invalidFramesMax: hub.invalidFramesMax,
     closeTimeoutMs: closeTimeoutMs.client

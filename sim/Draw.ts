@@ -1,6 +1,6 @@
 /** Generated workloads: fast-check arbitraries that draw from the workload stream of the run. */
 import { Effect } from "effect"
-import fc from "fast-check"
+import { type Arbitrary, Random } from "fast-check"
 import { RunContext } from "./RunContext.ts"
 
 /** What fast-check takes its randomness from. Clones share the stream: it belongs to the run and not to a value. */
@@ -23,7 +23,7 @@ class WorkloadSource {
 }
 
 /** A value of the arbitrary. All-zero choices give fast-check's own minimum of each range. */
-export const draw = <A>(arbitrary: fc.Arbitrary<A>): Effect.Effect<A, never, RunContext> =>
+export const draw = <A>(arbitrary: Arbitrary<A>): Effect.Effect<A, never, RunContext> =>
   RunContext.use((context) =>
-    Effect.sync(() => arbitrary.generate(new fc.Random(new WorkloadSource(context)), undefined).value)
+    Effect.sync(() => arbitrary.generate(new Random(new WorkloadSource(context)), undefined).value)
   )

@@ -57,8 +57,6 @@ interface Original {
   readonly descriptor: PropertyDescriptor | undefined
 }
 
-const RealDate = Date
-
 /**
  * Runs `body` with the traps set and gives the first escape, if any. Sets everything back however the body ends.
  * `fiberInCharge` names the running fiber, for calls that Effect makes on behalf of the program (`Effect.promise`).
@@ -72,23 +70,26 @@ export const trapped = <A>(
     const frames = callerFrames()
     if (frames[0] === undefined || frames[0].includes("node:internal")) return false
     // Effect hashes functions by identity with Math.random; the value never reaches a program.
-    if (api === "Math.random" && frames[0]?.includes("/node_modules/effect/") === true) return false
+    if (api === "Math.random" && frames[0].includes("/node_modules/effect/")) return false
     escape ??= { api, instead, place: frames.find((frame) => !isInternal(frame)) ?? fiberInCharge() }
     return true
   }
   const originals = traps.map((trap) => install(trap, caught))
-  globalThis.Date = trapDate(caught)
+  // Whatever stands there now goes back: a test may have put a false clock of its own in place.
+  const realDate = globalThis.Date
+  globalThis.Date = trapDate(realDate, caught)
   try {
     return { value: body(), escape }
   } finally {
-    globalThis.Date = RealDate
+    globalThis.Date = realDate
     for (const original of originals) restore(original)
   }
 }
 
 /** What to tell about an escape, in one sentence. */
 export const describeEscape = (escape: Escape): string =>
-  `the program left the simulated world through ${escape.api}${escape.place === "" ? "" : ` at ${escape.place}`}: ${escape.instead}`
+  `the program left the simulated world through ${escape.api}` +
+  `${escape.place === "" ? "" : ` at ${escape.place}`}: ${escape.instead}`
 
 const install = (trap: Trap, caught: (api: string, instead: string) => boolean): Original => {
   const descriptor = Object.getOwnPropertyDescriptor(trap.owner, trap.key)
@@ -109,16 +110,19 @@ const restore = ({ trap, descriptor }: Original): void => {
 }
 
 /** `new Date(x)` is a calculation and stays; `new Date()` and `Date()` read the machine's clock. */
-const trapDate = (caught: (api: string, instead: string) => boolean): DateConstructor =>
-  new Proxy(RealDate, {
+const trapDate = (real: DateConstructor, caught: (api: string, instead: string) => boolean): DateConstructor =>
+  new Proxy(real, {
     construct: (target, args, newTarget) => {
       if (args.length === 0 && caught("new Date()", clock))
         throw new EscapeError(`new Date() during a simulated run: ${clock}`)
-      return Reflect.construct(target, args, newTarget)
+      const made: unknown = Reflect.construct(target, args, newTarget)
+      if (!(made instanceof Object)) throw new TypeError("Date: a constructor gave no object")
+      return made
     },
     apply: (target, self, args) => {
       if (caught("Date()", clock)) throw new EscapeError(`Date() during a simulated run: ${clock}`)
-      return Reflect.apply(target, self, args)
+      const text: unknown = Reflect.apply(target, self, args)
+      return text
     }
   })
 
@@ -130,17 +134,26 @@ const callerFrames = (): ReadonlyArray<string> => {
   Error.stackTraceLimit = 40
   const stack = new Error().stack ?? ""
   Error.stackTraceLimit = limit
-  return stack
+  const frames = stack
     .split("\n")
     .slice(1)
     .map((line) => line.trim().replace(/^at /, ""))
-    .filter((frame) => !frame.includes("/sim/Escape."))
+    // Test runners load a module again by a query in its URL; it is no part of the place.
+    .map((frame) => frame.replace(/\?[^:)]*/, ""))
+    .filter((frame) => !frame.includes(ownFile))
+  // What lies below is the code that started the run, and not the program.
+  const start = frames.findLastIndex((frame) => frame.includes(kernelFile))
+  return start < 0 ? frames : frames.slice(0, start)
 }
+
+/** This file and the kernel's as they stand in frames, without their endings: they are built to JavaScript too. */
+const ownFile = import.meta.url.replace(/\.[^./]+$/, ".")
+const kernelFile = ownFile.replace(/[^/]+$/, "Kernel.")
 
 const isInternal = (frame: string): boolean =>
   frame.includes("/node_modules/effect/") ||
   frame.includes("node:") ||
-  /\/sim\/(Kernel|Sim)\./.test(frame) ||
+  frame.includes(kernelFile) ||
   frame.startsWith("Reflect.") ||
   frame.startsWith("new Promise") ||
   frame.includes("(<anonymous>)")

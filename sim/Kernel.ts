@@ -6,14 +6,28 @@
  * - `shouldYield` is asked before every step of a fiber's run loop; answering true preempts the fiber, and what it
  *   would have done next comes back as a task.
  * - Effect resumes waiters (Deferred, join, callbacks, interruption) on the stack of whoever completes them. Such a
- *   fiber asks `shouldYield` too while another one is current: it is made to yield, so that its resumption becomes a
- *   task among the others and the schedule decides when it runs.
+ *   fiber asks `shouldYield` too while another one is current, and the schedule decides: it goes on there and then, as
+ *   on Effect's own runtime, or yields, so that its resumption becomes a task among the others.
  * - `Clock.sleep` registers a timer; when nothing is runnable the clock jumps to the next one. All timers of an instant
  *   become runnable together, so that their order is a choice as well.
  *
- * Not modelled: code takes no virtual time, so a timer never overtakes a fiber that is runnable.
+ * Not modelled: code takes no virtual time, so a timer never overtakes a fiber that is runnable. Wider than real: a
+ * fiber that was started immediately may be preempted before its first step.
  */
-import { Clock, Context, Duration, Effect, Exit, Fiber, Logger, Metric, Random, Scheduler, Tracer } from "effect"
+import {
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  type Fiber,
+  Logger,
+  Metric,
+  Random,
+  type Scheduler,
+  Tracer
+} from "effect"
+import { describeError } from "./DescribeError.ts"
 import { Choices } from "./Choices.ts"
 import type { Stream } from "./Choices.ts"
 import { fiberName } from "./FiberName.ts"
@@ -30,8 +44,11 @@ export const epochMs = 1_767_225_600_000
 /** Effect needs two steps after a preemption to get back to where it was; yielding earlier would never progress. */
 const stepsBeforeYield = 3
 
-/** Steps watched, once the limit is reached, to name the fibers that spin. */
+/** Steps watched, before the limit is reached, to name the fibers that spin. */
 const spinWindow = 2_000
+
+/** Fibers kept for reports before those that ended well are dropped for the first time. */
+const fibersKept = 1_024
 
 export interface KernelOptions {
   readonly seed: number
@@ -56,6 +73,7 @@ export class Kernel implements Scheduler.Scheduler {
   nowMs = 0
 
   private readonly stepsMax: number
+  private readonly watchedFrom: number
   private readonly record: boolean
   private readonly chooser: Chooser
   private readonly timers = new Timers()
@@ -66,26 +84,40 @@ export class Kernel implements Scheduler.Scheduler {
   private chosen = -1
   private current: AnyFiber | undefined
   private currentNumber = -1
+  /** Fibers that were current when another went on on their stack, the innermost last. */
+  private readonly below: Array<AnyFiber> = []
   /** Owner of the task being dispatched, until its first fiber shows up. */
   private arriving = -1
   /** The fiber that is about to put its own resumption into the queue because we told it to yield. */
   private yielding = -1
   private stepsAtSwitch = 0
   private base = -1
-  private readonly fibers: Array<AnyFiber> = []
+  /** The root, then every fiber that is not known to have ended without a defect. */
+  private fibers: Array<AnyFiber> = []
+  private fibersAtPrune = fibersKept
   private readonly seen: Array<boolean> = []
   private aborted = false
   private spinning: Map<number, number> | undefined
-  private readonly decision: { current: number; runnable: number; readonly fiberAt: (k: number) => number }
+  private readonly decision: {
+    current: number
+    resumed: number
+    runnable: number
+    readonly fiberAt: (k: number) => number
+  }
   private readonly dispatcher: Scheduler.SchedulerDispatcher
 
   constructor(options: KernelOptions) {
     this.stepsMax = options.stepsMax
+    this.watchedFrom = Math.max(0, options.stepsMax - spinWindow)
     this.record = options.record
     this.choices = new Choices({ seed: options.seed, hash: this.hash, record: options.record })
     this.chooser = options.strategy.begin(this.choices.scheduling)
-    const decision = { current: -1, runnable: 0, fiberAt: (k: number) => this.owners[k] ?? -1 } satisfies Decision
-    this.decision = decision
+    this.decision = {
+      current: -1,
+      resumed: -1,
+      runnable: 0,
+      fiberAt: (k: number) => this.owners[k] ?? -1
+    } satisfies Decision
     this.dispatcher = { scheduleTask: (task) => this.enqueue(task), flush: () => {} }
   }
 
@@ -96,6 +128,7 @@ export class Kernel implements Scheduler.Scheduler {
     const root = Effect.runForkWith(this.context())(program, { scheduler: this })
     for (;;) {
       this.endStretch()
+      this.below.length = 0
       if (this.aborted) return { ending: "step-limit", exit: undefined }
       const exit = root.pollUnsafe()
       if (exit !== undefined) return { ending: "done", exit }
@@ -111,7 +144,7 @@ export class Kernel implements Scheduler.Scheduler {
       const arrival = this.arrive(fiber)
       if (arrival !== "current") return arrival === "yields"
     }
-    if (++this.steps > this.stepsMax && this.overLimit()) return true
+    if (++this.steps > this.watchedFrom && this.overLimit()) return true
     const runnable = this.tasks.length
     if (runnable === 0 || fiber.currentOpCount < stepsBeforeYield) return false
     this.decision.current = this.currentNumber
@@ -135,26 +168,57 @@ export class Kernel implements Scheduler.Scheduler {
   }
 
   /**
-   * A fiber that is not the current one runs. It becomes the current one when the task being dispatched is its own;
-   * otherwise it was resumed on the stack of another and yields, unless it ends there and then.
+   * A fiber that is not the current one runs. It becomes the current one when the task being dispatched is its own, or
+   * when it is back after another went on on its stack. Otherwise it was resumed on the stack of another: it ends there
+   * and then, goes on, or yields.
    */
   private arrive(fiber: AnyFiber): "current" | "yields" | "ends" {
     const number = this.numberOf(fiber)
     const isNew = this.seen[number] !== true
     if (isNew) {
       this.seen[number] = true
-      this.fibers.push(fiber)
+      if (this.fibers.push(fiber) >= this.fibersAtPrune) this.prune()
     }
-    if (this.current === undefined && (isNew || number === this.arriving)) {
-      this.current = fiber
-      this.currentNumber = number
-      return "current"
+    if (this.current === undefined) {
+      if (isNew || number === this.arriving) return this.become(fiber, number)
+    } else {
+      const back = this.below.lastIndexOf(fiber)
+      if (back >= 0) {
+        this.below.length = back
+        this.endStretch()
+        this.become(fiber, number)
+        // The one above was preempted in favour of a task: this one makes room for it too.
+        if (this.chosen < 0) return "current"
+        this.yielding = number
+        return "yields"
+      }
     }
     // Interrupted before its first step: the task with its body is still queued and would run it, and the interruption
     // would be lost, if this yielded. It ends in this step, without running any code of its own.
     if (isNew && isInterrupted(fiber)) return "ends"
+    if (this.current !== undefined && this.goesOnAtOnce(number)) {
+      this.below.push(this.current)
+      this.endStretch()
+      return this.become(fiber, number)
+    }
     this.yielding = number
     return "yields"
+  }
+
+  private become(fiber: AnyFiber, number: number): "current" {
+    this.current = fiber
+    this.currentNumber = number
+    return "current"
+  }
+
+  private goesOnAtOnce(number: number): boolean {
+    this.decision.current = this.currentNumber
+    this.decision.resumed = number
+    this.decision.runnable = this.tasks.length
+    const choice = this.chooser(this.decision)
+    this.decision.resumed = -1
+    this.choices.note("schedule", choice)
+    return choice === 1
   }
 
   private numberOf(fiber: AnyFiber): number {
@@ -224,11 +288,25 @@ export class Kernel implements Scheduler.Scheduler {
     return true
   }
 
+  /** A run that is given up has taken exactly `stepsMax` steps: with that limit its token replays to the same end. */
   private overLimit(): boolean {
+    if (this.steps > this.stepsMax) {
+      this.steps = this.stepsMax
+      this.aborted = true
+      return true
+    }
     this.spinning ??= new Map()
     this.spinning.set(this.currentNumber, (this.spinning.get(this.currentNumber) ?? 0) + 1)
-    this.aborted = this.steps > this.stepsMax + spinWindow
-    return this.aborted
+    return false
+  }
+
+  /** Keeps a long run with many short fibers from growing; waits for twice the rest, to cost little per fiber. */
+  private prune(): void {
+    this.fibers = this.fibers.filter((fiber, i) => {
+      const exit = fiber.pollUnsafe()
+      return i === 0 || exit === undefined || (Exit.isFailure(exit) && Exit.hasDies(exit))
+    })
+    this.fibersAtPrune = Math.max(fibersKept, 2 * this.fibers.length)
   }
 
   // Services ----------------------------------------------------------------------------------------------------------
@@ -239,7 +317,8 @@ export class Kernel implements Scheduler.Scheduler {
       Context.add(RunContext, {
         choose: (stream: Stream, n: number) => this.choices.choose(stream, n),
         reach: (name: string) => this.reached.set(name, (this.reached.get(name) ?? 0) + 1),
-        steps: () => this.steps
+        steps: () => this.steps,
+        defects: () => this.defects()
       }),
       Context.add(Clock.Clock, this.clock()),
       Context.add(Random.Random, {
@@ -300,7 +379,7 @@ export class Kernel implements Scheduler.Scheduler {
       const exit = fiber.pollUnsafe()
       if (exit === undefined || exit._tag === "Success") return []
       return exit.cause.reasons.flatMap((reason) =>
-        reason._tag === "Die" ? [`${describeFiber(this.numberOf(fiber), fiber)}: ${String(reason.defect)}`] : []
+        reason._tag === "Die" ? [`${describeFiber(this.numberOf(fiber), fiber)}: ${describeError(reason.defect)}`] : []
       )
     })
   }
@@ -309,7 +388,7 @@ export class Kernel implements Scheduler.Scheduler {
   spinners(): ReadonlyArray<string> {
     const byNumber = new Map(this.fibers.map((fiber) => [this.numberOf(fiber), fiber]))
     return Array.from(this.spinning ?? [])
-      .sort((a, b) => b[1] - a[1])
+      .toSorted((a, b) => b[1] - a[1])
       .flatMap(([number, steps]) => {
         const fiber = byNumber.get(number)
         return fiber === undefined ? [] : [`${describeFiber(number, fiber)}: ${steps} steps`]

@@ -48,8 +48,9 @@ export const linearizable = <State, In, Out>(
   const partitions = new Map<string, Array<Operation<In, Out>>>()
   for (const operation of history) {
     if (operation.returned !== undefined && operation.returned.at < operation.calledAt) {
+      const { calledAt, client, returned } = operation
       throw new RangeError(
-        `history: an operation of ${operation.client} returned at ${operation.returned.at}, before its call at ${operation.calledAt}`
+        `history: an operation of ${client} returned at ${returned.at}, before its call at ${calledAt}`
       )
     }
     const key = model.partition?.(operation.input) ?? ""
@@ -57,11 +58,12 @@ export const linearizable = <State, In, Out>(
     if (found === undefined) partitions.set(key, [operation])
     else found.push(operation)
   }
-  const budget = { left: options.statesMax ?? 1_000_000 }
+  const { statesMax = 1_000_000 } = options
+  const budget = { left: statesMax }
   for (const [partition, unsorted] of partitions) {
-    const operations = unsorted.sort((a, b) => a.calledAt - b.calledAt)
+    const operations = unsorted.toSorted((a, b) => a.calledAt - b.calledAt)
     const verdict = search(model, operations, budget)
-    if (verdict === "unknown") return { _tag: "unknown", statesSeen: (options.statesMax ?? 1_000_000) - budget.left }
+    if (verdict === "unknown") return { _tag: "unknown", statesSeen: statesMax }
     if (verdict !== "ok") return { _tag: "not-linearizable", partition, operations, explained: verdict }
   }
   return { _tag: "linearizable" }

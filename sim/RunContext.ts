@@ -14,5 +14,7 @@ export class RunContext extends Context.Service<
     readonly reach: (name: string) => void
     /** Steps so far: an order of events within the run. */
     readonly steps: () => number
+    /** Defects so far that ended fibers other than the root, whoever may have handled them. */
+    readonly defects: () => ReadonlyArray<string>
   }
 >()("muster/sim/RunContext") {}

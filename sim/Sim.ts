@@ -15,8 +15,9 @@
  * })
  * Sim.check(lostUpdate, { runs: 100 }).failure?.token
  */
-import { Cause, Effect, Exit, Result } from "effect"
+import { type Cause, Effect, Exit, Result } from "effect"
 import type { Deviation, Stream } from "./Choices.ts"
+import { describeError } from "./DescribeError.ts"
 import { describeEscape, trapped } from "./Escape.ts"
 import { Kernel } from "./Kernel.ts"
 import { RunContext } from "./RunContext.ts"
@@ -36,8 +37,6 @@ export type { Deviation, Stream } from "./Choices.ts"
 export type { Strategy } from "./Strategy.ts"
 export type { StepRecord } from "./Trace.ts"
 export { parseToken, TokenError } from "./Token.ts"
-/** All of this under one name: `import { Sim } from "muster/sim"`. */
-export * as Sim from "./Sim.ts"
 
 /**
  * - `done`: the program succeeded.
@@ -170,12 +169,6 @@ const describeCause = (cause: Cause.Cause<unknown>): string => {
   return lines.length === 0 ? "failed without a cause" : lines.join("\n")
 }
 
-const describeError = (error: unknown): string => {
-  if (error instanceof Error) return error.message === "" ? error.name : error.message
-  if (typeof error === "string") return error
-  return JSON.stringify(error) ?? String(error)
-}
-
 // Many runs -------------------------------------------------------------------------------------------------------------
 
 export interface CheckOptions extends Omit<RunOptions, "record"> {
@@ -252,7 +245,6 @@ const confirm = <A, E>(
 export interface ReplayOptions {
   /** Name that the token must carry. Default: whatever it carries. */
   readonly name?: string
-  readonly stepsMax?: number
 }
 
 /** The run that a token stands for, recorded; or why it could not be done again. */
@@ -272,7 +264,8 @@ export const replay = <A, E>(
         `the token's strategy ${parsed.strategy} is unknown; known are ${strategies.map((s) => s.name).join(", ")}`
       )
     }
-    const stepsMax = Math.max(options.stepsMax ?? stepsMaxDefault, parsed.steps)
+    // The steps of the token are the limit: a run that reached its limit ends there again, any other is done by then.
+    const stepsMax = Math.max(1, parsed.steps)
     const result = run(program, { seed: parsed.seed, strategy, stepsMax, name, record: true })
     return result.token === formatToken(parsed) ? Result.succeed(result) : refuse(describeDifference(parsed, result))
   })
@@ -288,10 +281,11 @@ const describeDifference = <A, E>(expected: Token, actual: RunResult<A, E>): str
       : first === 0
         ? "at its first step"
         : `between steps ${2 ** (first - 1)} and ${2 ** first}`
-  return (
-    `this program differs from the one that made the token ${where}: it ended ${actual.outcome} after ` +
-    `${actual.steps} steps, the token's after ${expected.steps}`
-  )
+  const ended =
+    actual.outcome === "step-limit"
+      ? `it goes on after ${actual.steps} steps, where the token's ended`
+      : `it ended ${actual.outcome} after ${actual.steps} steps, the token's after ${expected.steps}`
+  return `this program differs from the one that made the token ${where}: ${ended}`
 }
 
 // Inside a program ------------------------------------------------------------------------------------------------------

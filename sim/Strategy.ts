@@ -7,6 +7,8 @@ import type { Prng } from "./Prng.ts"
 export interface Decision {
   /** Number of the fiber that is running and could go on, or -1 when it cannot (it waits, yielded or ended). */
   readonly current: number
+  /** Number of a fiber that was resumed on the stack of the current one; -1 at all other points. */
+  readonly resumed: number
   /** How many tasks wait to run beside the current fiber. */
   readonly runnable: number
   /** Number of the fiber that put the k-th oldest waiting task there. */
@@ -21,7 +23,10 @@ export interface Strategy {
 }
 
 /**
- * Answers with the number of the option taken. With a current fiber: 0 goes on with it, k runs the k-th oldest waiting
- * task (from 1). Without: k runs the (k + 1)-th oldest. 0 is the dullest answer in both.
+ * Answers with the number of the option taken; 0 is always the dullest.
+ * - With a resumed fiber: 0 lets it wait for its turn among the tasks, 1 lets it go on at once, on the stack of the
+ *   current one, as Effect's own runtime does.
+ * - With a current fiber: 0 goes on with it, k runs the k-th oldest waiting task (from 1).
+ * - Without: k runs the (k + 1)-th oldest.
  */
 export type Chooser = (decision: Decision) => number

@@ -25,8 +25,9 @@ export class TokenError extends Schema.TaggedError<TokenError>()("TokenError", {
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/** A name as it may stand in a token: letters, digits, `-`, `_` and `+`; anything else becomes `-`. */
-export const tokenName = (name: string): string => name.replace(/[^A-Za-z0-9_+-]/g, "-").slice(0, nameMax)
+/** A name as it may stand in a token: letters, digits, `-`, `_` and `+`; anything else, and no name, becomes `-`. */
+export const tokenName = (name: string): string =>
+  name === "" ? "-" : name.replace(/[^A-Za-z0-9_+-]/g, "-").slice(0, nameMax)
 
 export const formatToken = (token: Token): string =>
   [
@@ -51,11 +52,14 @@ export const parseToken = (text: string): Result.Result<Token, TokenError> => {
   if (parts === null)
     return fail(`${quote(trimmed)} is no whole token: expected ${version}.NAME.STRATEGY.SEED.STEPS.HASH.MARKS`)
   const [, name = "", strategy = "", seed = "", steps = "", traceHash = "", marks = ""] = parts
+  const numbers = { seed: parseInt(seed, 36), steps: parseInt(steps, 36) }
+  for (const [field, value] of Object.entries(numbers)) {
+    if (!Number.isSafeInteger(value)) return fail(`${quote(trimmed)} is no whole token: its ${field} is over 2^53 - 1`)
+  }
   return Result.succeed({
     name,
     strategy,
-    seed: parseInt(seed, 36),
-    steps: parseInt(steps, 36),
+    ...numbers,
     traceHash,
     marks: Array.from(
       { length: marks.length / 2 },

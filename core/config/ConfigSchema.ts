@@ -101,7 +101,7 @@ export const HubSection = Schema.Struct({
   heartbeat_interval: withDefault(
     duration({ minMs: 100, maxMs: hourMs }),
     "30s",
-    "Pause between two pings of a client."
+    "Silence of a client after which it is pinged."
   ),
   heartbeat_timeout: withDefault(
     duration({ minMs: 100, maxMs: hourMs }),

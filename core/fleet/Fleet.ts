@@ -4,13 +4,14 @@
  * Reads answer from the registry at once, also while nodes are away. An operation on a process talks to its node
  * alone; operations on one process run one after another.
  */
-import { Context, Effect, Layer, Schema, type Scope, Semaphore } from "effect"
-import { NodeError } from "../domain/NodeError.ts"
+import { Context, Effect, Layer, Schema, type Scope } from "effect"
+import type { NodeError } from "../domain/NodeError.ts"
 import type { FleetSnapshot, NodeView } from "../domain/Node.ts"
 import { formatId } from "../domain/Process.ts"
 import type { ProcessId, ProcessInfo } from "../domain/Process.ts"
 import { viewFleet, viewNode } from "./FleetState.ts"
 import type { NodeEntry, NodeState } from "./FleetState.ts"
+import * as KeyedLocks from "./KeyedLocks.ts"
 import type { NodeDriver } from "./NodeDriver.ts"
 import * as Operation from "./Operation.ts"
 import * as Poller from "./Poller.ts"
@@ -68,11 +69,11 @@ export const layer = <R>(
         yield* registry.add(entry)
         managed.set(entry.name, { driver, pollNow: yield* poller.start(entry.name, driver) })
       }
-      const locks = yield* makeLocks
+      const locks = yield* KeyedLocks.make
 
       const find = (name: string): Effect.Effect<NodeState, UnknownNode> =>
-        Effect.flatMap(registry.state, ({ nodes }) => {
-          const node = nodes.get(name)
+        Effect.flatMap(registry.state, (state) => {
+          const node = state.nodes.get(name)
           return node === undefined ? Effect.fail(new UnknownNode({ node: name })) : Effect.succeed(node)
         })
 
@@ -102,25 +103,3 @@ export const layer = <R>(
       })
     })
   )
-
-/** Locks by key; one that nobody holds or waits for is forgotten. */
-const makeLocks = Effect.sync(() => {
-  const locks = new Map<string, { readonly semaphore: Semaphore.Semaphore; users: number }>()
-  const withLock =
-    (key: string) =>
-    <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => {
-          const lock = locks.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
-          lock.users++
-          locks.set(key, lock)
-          return lock
-        }),
-        (lock) => lock.semaphore.withPermit(effect),
-        (lock) =>
-          Effect.sync(() => {
-            if (--lock.users === 0) locks.delete(key)
-          })
-      )
-  return { withLock }
-})

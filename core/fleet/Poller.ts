@@ -36,7 +36,13 @@ export const make = Effect.fnUntraced(function* (options: PollOptions): Effect.f
   const laneDown = yield* Semaphore.make(options.concurrencyDown)
 
   const poll = Effect.fn("Poller.poll")(function* (name: string, driver: NodeDriver) {
-    const result = yield* driver.processes.pipe(Effect.match({ onSuccess: answered, onFailure: failed }))
+    const result = yield* driver.processes.pipe(
+      Effect.match({ onSuccess: answered, onFailure: failed }),
+      // A bug of a driver must be seen, and must not leave the node at its last status for good.
+      Effect.catchDefect((defect) =>
+        Effect.as(Effect.annotateLogs(Effect.logError("poll died", defect), { node: name }), died)
+      )
+    )
     yield* registry.record(name, result)
     return result._tag === "Answered"
   })
@@ -60,6 +66,11 @@ const answered = (processes: Extract<PollResult, { readonly _tag: "Answered" }>[
   _tag: "Answered",
   processes
 })
+
+const died: PollResult = {
+  _tag: "Failed",
+  reason: { code: "Internal", message: "the console failed to poll this node; its log tells more" }
+}
 
 const failed = (error: NodeError): PollResult => ({
   _tag: "Failed",

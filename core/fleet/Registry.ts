@@ -1,11 +1,11 @@
 /**
  * The registry: the one owner of the state of the fleet. Every change is one atomic step of a pure transition
  * (FleetState), and its events are published before the next change begins, so that they reach the bus in the order
- * of their numbers. Reads never wait.
+ * of their numbers. Reads never wait, and whoever has seen an event reads a state that contains it.
  *
  * Linearizable: checked by P4.
  */
-import { Clock, Context, Effect, Layer, SynchronizedRef } from "effect"
+import { Clock, Context, Effect, Layer, Ref, Semaphore } from "effect"
 import { EventBus } from "../bus/EventBus.ts"
 import { addNode, empty, recordPoll, removeNode } from "./FleetState.ts"
 import type { FleetState, NodeEntry, PollResult, Transition } from "./FleetState.ts"
@@ -28,24 +28,26 @@ export const layer: Layer.Layer<Registry, never, EventBus> = Layer.effect(
   Registry,
   Effect.gen(function* () {
     const bus = yield* EventBus
-    const ref = yield* SynchronizedRef.make(empty)
+    const ref = yield* Ref.make(empty)
+    const turn = yield* Semaphore.make(1)
     const change = (transition: (state: FleetState, nowMs: number) => Transition) =>
-      SynchronizedRef.updateEffect(ref, (state) =>
-        Effect.gen(function* () {
-          const nowMs = yield* Clock.currentTimeMillis
-          const next = transition(state, nowMs)
-          yield* bus.publish(next.events)
-          return next.state
-        })
-      ).pipe(
-        // A change whose events are out must not be undone by an interruption between the two.
-        Effect.uninterruptible
+      Effect.gen(function* () {
+        const nowMs = yield* Clock.currentTimeMillis
+        const next = transition(yield* Ref.get(ref), nowMs)
+        // The state goes first. The other way round, a client that joined the hub between the two would miss the
+        // event and get a snapshot without it.
+        yield* Ref.set(ref, next.state)
+        yield* bus.publish(next.events)
+      }).pipe(
+        // An interruption between the two would lose events that have their numbers already.
+        Effect.uninterruptible,
+        (effect) => turn.withPermit(effect)
       )
     return Registry.of({
       add: (entry) => change((state, nowMs) => ({ state: addNode(state, entry, nowMs), events: [] })),
       remove: (name) => change((state, nowMs) => removeNode(state, name, nowMs)),
       record: (name, result) => change((state, nowMs) => recordPoll(state, name, result, nowMs)),
-      state: SynchronizedRef.get(ref)
+      state: Ref.get(ref)
     })
   })
 )

@@ -4,14 +4,32 @@ import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api
 import { NodeView } from "../domain/Node.ts"
 import { ProcessInfo } from "../domain/Process.ts"
 import { OperationKind, OperationResult } from "../fleet/Operation.ts"
-import { NodeFailed, NodeNotFound, NodeRefused, NodeShuttingDown, NodeTimeout, ProcessNotFound } from "./ErrorBody.ts"
+import {
+  Internal,
+  InvalidRequest,
+  NodeFailed,
+  NodeNotFound,
+  NodeRefused,
+  NodeShuttingDown,
+  NodeTimeout,
+  ProcessNotFound
+} from "./ErrorBody.ts"
+
+/** UTF-16 units of a name in a path. */
+export const nameCharactersMax = 200
 
 /** A name in a path: of a node, a group or a process. supervisord forbids `:` and `/` in names; so does Muster. */
 const Name = Schema.String.check(
-  Schema.isMinLength(1),
-  Schema.isMaxLength(200),
-  Schema.isPattern(/^[^\p{Cc}:/]*$/u, { description: "a name without control characters, : and /" })
+  Schema.isMinLength(1, { message: "expected a name, got nothing" }),
+  Schema.isMaxLength(nameCharactersMax, { message: `expected a name of at most ${nameCharactersMax} characters` }),
+  Schema.isPattern(/^[^\p{Cc}:/]*$/u, {
+    description: "a name without control characters, : and /",
+    message: "expected a name without control characters, : and /"
+  })
 )
+
+/** The operations on a process, as they stand in a path. */
+const OperationName = OperationKind.annotate({ message: "expected start, stop or restart" })
 
 export const Health = Schema.Struct({
   status: Schema.Literals(["healthy", "degraded"]),
@@ -26,24 +44,33 @@ export const Health = Schema.Struct({
 
 export class NodesApi extends HttpApiGroup.make("nodes")
   .add(
-    HttpApiEndpoint.get("list", "/nodes", { success: Schema.Struct({ nodes: Schema.Array(NodeView) }) }).annotate(
-      OpenApi.Summary,
-      "All nodes with their status"
-    ),
+    HttpApiEndpoint.get("list", "/nodes", {
+      success: Schema.Struct({ nodes: Schema.Array(NodeView) }),
+      error: Internal
+    }).annotate(OpenApi.Summary, "All nodes with their status"),
     HttpApiEndpoint.get("get", "/nodes/:node", {
       params: { node: Name },
       success: NodeView,
-      error: NodeNotFound
+      error: [InvalidRequest, NodeNotFound, Internal]
     }).annotate(OpenApi.Summary, "One node"),
     HttpApiEndpoint.get("processes", "/nodes/:node/processes", {
       params: { node: Name },
       success: Schema.Struct({ processes: Schema.Array(ProcessInfo) }),
-      error: NodeNotFound
+      error: [InvalidRequest, NodeNotFound, Internal]
     }).annotate(OpenApi.Summary, "The processes of a node as last reported"),
     HttpApiEndpoint.post("operate", "/nodes/:node/processes/:group/:name/:operation", {
-      params: { node: Name, group: Name, name: Name, operation: OperationKind },
+      params: { node: Name, group: Name, name: Name, operation: OperationName },
       success: OperationResult,
-      error: [NodeNotFound, ProcessNotFound, NodeRefused, NodeFailed, NodeShuttingDown, NodeTimeout]
+      error: [
+        InvalidRequest,
+        NodeNotFound,
+        ProcessNotFound,
+        NodeRefused,
+        Internal,
+        NodeFailed,
+        NodeShuttingDown,
+        NodeTimeout
+      ]
     })
       .annotate(OpenApi.Summary, "Start, stop or restart a process")
       .annotate(
@@ -60,11 +87,14 @@ export class HealthApi extends HttpApiGroup.make("health").add(
     OpenApi.Summary,
     "The console runs"
   ),
-  HttpApiEndpoint.get("ready", "/health/ready", { success: Health, error: NotReady }).annotate(
+  HttpApiEndpoint.get("ready", "/health/ready", { success: Health, error: [NotReady, Internal] }).annotate(
     OpenApi.Summary,
     "Every node has been asked once; 503 until then"
   ),
-  HttpApiEndpoint.get("detail", "/health", { success: Health }).annotate(OpenApi.Summary, "State by component")
+  HttpApiEndpoint.get("detail", "/health", { success: Health, error: Internal }).annotate(
+    OpenApi.Summary,
+    "State by component"
+  )
 ) {}
 
 export class Api extends HttpApi.make("muster")

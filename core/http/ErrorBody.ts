@@ -5,9 +5,9 @@
  * to the log. Nothing from a cause or a stack gets in (R7.5).
  */
 import { Context, Effect, Schema } from "effect"
-import { NodeError } from "../domain/NodeError.ts"
-import { UnknownNode, UnknownProcess } from "../fleet/Fleet.ts"
-import { JoinRefused } from "../hub/Hub.ts"
+import type { NodeError } from "../domain/NodeError.ts"
+import type { UnknownNode, UnknownProcess } from "../fleet/Fleet.ts"
+import type { JoinRefused } from "../hub/Hub.ts"
 
 /** Status by code: each code has exactly one. */
 export const statusByCode = {
@@ -16,6 +16,7 @@ export const statusByCode = {
   unknown_route: 404,
   unknown_node: 404,
   unknown_process: 404,
+  method_not_allowed: 405,
   node_refused: 409,
   payload_too_large: 413,
   internal: 500,
@@ -45,6 +46,7 @@ export const ErrorBody = shape([
   "unknown_route",
   "unknown_node",
   "unknown_process",
+  "method_not_allowed",
   "node_refused",
   "payload_too_large",
   "internal",
@@ -58,6 +60,8 @@ export const ErrorBody = shape([
 ])
 export type ErrorBody = typeof ErrorBody.Type
 
+export const InvalidRequest = shape(["invalid_request"]).annotate({ httpApiStatus: 400, identifier: "InvalidRequest" })
+export const Internal = shape(["internal"]).annotate({ httpApiStatus: 500, identifier: "Internal" })
 export const NodeNotFound = shape(["unknown_node"]).annotate({ httpApiStatus: 404, identifier: "UnknownNode" })
 export const ProcessNotFound = shape(["unknown_process"]).annotate({ httpApiStatus: 404, identifier: "UnknownProcess" })
 export const NodeRefused = shape(["node_refused"]).annotate({ httpApiStatus: 409, identifier: "NodeRefused" })
@@ -96,7 +100,10 @@ export const unknownNode = (error: UnknownNode) =>
 export const unknownProcess = ({ group, name, node }: UnknownProcess) =>
   fail({ code: "unknown_process", message: "the node has no such process", details: { node, group, name } })
 
-/** A node that could not be asked or refused. The message is Muster's own wording, never the node's reply. */
+/**
+ * A node that could not be asked or refused. The message is Muster's own wording; of the node's it holds no more than
+ * the text of a fault.
+ */
 export const nodeError = (error: NodeError) => {
   const { message, reason } = error
   switch (reason._tag) {

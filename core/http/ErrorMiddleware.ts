@@ -2,11 +2,12 @@
  * Around every request: its id, its log line, and the last place where anything that went wrong becomes the one error
  * shape: unknown routes, input that does not decode, and defects (logged with their cause, answered without it).
  */
-import { Cause, Effect, Random, SchemaIssue } from "effect"
+import { Cause, Effect, Random, Result, SchemaIssue } from "effect"
 import { HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
 import { errorBody, RequestId, statusByCode } from "./ErrorBody.ts"
 import type { ErrorCode } from "./ErrorBody.ts"
+import { methodsAt } from "./Routes.ts"
 
 /** A request id that a client may send along: what is safe in a log and a header. */
 const acceptableId = /^[A-Za-z0-9._-]{1,64}$/
@@ -60,14 +61,33 @@ const isSchemaError = (error: unknown): error is HttpApiError.HttpApiSchemaError
 const ofServerError = (error: HttpServerError.HttpServerError, cause: Cause.Cause<unknown>) => {
   switch (error.reason._tag) {
     case "RouteNotFound":
-      return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        errorResponse({ code: "unknown_route", message: `there is no ${request.method} at this path` })
-      )
+      return Effect.flatMap(HttpServerRequest.HttpServerRequest, ofUnknownRoute)
     case "RequestParseError":
       return errorResponse({ code: "invalid_request", message: "the request could not be read" })
     default:
       return internal(cause)
   }
+}
+
+/** No route takes the request: the path is no path, takes other methods, or does not exist. */
+const ofUnknownRoute = ({ method, url }: HttpServerRequest.HttpServerRequest) => {
+  const path = url.split("?", 1)[0] ?? url
+  if (Result.isFailure(Result.try(() => decodeURIComponent(path)))) {
+    return errorResponse({ code: "invalid_request", message: "the path holds a % that is no escape of UTF-8" })
+  }
+  const methods = methodsAt(path)
+  if (methods.length === 0) {
+    return errorResponse({ code: "unknown_route", message: `there is no ${method} at this path` })
+  }
+  if (methods.includes(method)) {
+    return errorResponse({ code: "invalid_request", message: "a name in the path is too long" })
+  }
+  const allow = [...methods, "OPTIONS"].join(", ")
+  const answer =
+    method === "OPTIONS"
+      ? Effect.succeed(HttpServerResponse.empty({ status: 204 }))
+      : errorResponse({ code: "method_not_allowed", message: `there is no ${method} at this path, only ${allow}` })
+  return Effect.map(answer, HttpServerResponse.setHeader("allow", allow))
 }
 
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()

@@ -3,10 +3,11 @@ import { Effect, Layer } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Fleet } from "../fleet/Fleet.ts"
 import { Hub } from "../hub/Hub.ts"
-import { Api, Health } from "./Api.ts"
+import { Api } from "./Api.ts"
+import type { Health } from "./Api.ts"
 import { nodeError, unknownNode, unknownProcess } from "./ErrorBody.ts"
 
-const nodes = HttpApiBuilder.group(
+const nodesHandlers = HttpApiBuilder.group(
   Api,
   "nodes",
   Effect.fnUntraced(function* (handlers) {
@@ -27,7 +28,7 @@ const nodes = HttpApiBuilder.group(
   })
 )
 
-const health = HttpApiBuilder.group(
+const healthHandlers = HttpApiBuilder.group(
   Api,
   "health",
   Effect.fnUntraced(function* (handlers) {
@@ -57,4 +58,4 @@ const health = HttpApiBuilder.group(
   })
 )
 
-export const layer = Layer.mergeAll(nodes, health)
+export const layer = Layer.mergeAll(nodesHandlers, healthHandlers)

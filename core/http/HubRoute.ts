@@ -5,11 +5,12 @@ import { withClient, serve } from "../hub/Session.ts"
 import type { SessionOptions } from "../hub/Session.ts"
 import { joinRefused } from "./ErrorBody.ts"
 import { errorResponse } from "./ErrorMiddleware.ts"
+import { hubPath } from "./Routes.ts"
 
 export const layer = (options: SessionOptions) =>
   HttpRouter.add(
     "GET",
-    "/api/ws",
+    hubPath,
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       if (request.headers["upgrade"]?.toLowerCase() !== "websocket") {

@@ -7,7 +7,7 @@
  *   the broadcast, the heartbeat, shutdown) completes `closing`; only the cleanup fiber removes it.
  * - The set of clients and the number of the last broadcast event are one immutable value, changed in single steps.
  */
-import { Context, Deferred, Effect, Exit, Layer, Ref, Schema, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Layer, MutableRef, Ref, Schema, Scope } from "effect"
 import { EventBus } from "../bus/EventBus.ts"
 import type { FleetEvent } from "../domain/FleetEvent.ts"
 import { Fleet } from "../fleet/Fleet.ts"
@@ -22,7 +22,7 @@ export interface HubOptions {
   readonly slowClientPolicy: SlowClientPolicy
   /** Told to clients in `hello`; see Session. */
   readonly heartbeatIntervalMs: number
-  /** The longest wait at shutdown for clients to be told and gone. */
+  /** The longest wait at shutdown for clients to be told and their sessions to end. */
   readonly closeTimeoutMs: number
 }
 
@@ -44,8 +44,10 @@ export interface Client {
   readonly close: (reason: CloseReason) => Effect.Effect<void>
   /** Why it has to go, once it has to. */
   readonly closing: Effect.Effect<CloseReason>
-  /** Waits until the hub holds nothing of it any more. */
+  /** Waits until it is no member any more: it is not counted and nothing is broadcast to it. */
   readonly gone: Effect.Effect<void>
+  /** Says that its session is over. The hub holds nothing of it afterwards. */
+  readonly leave: Effect.Effect<void>
 }
 
 export interface HubCounts {
@@ -57,10 +59,13 @@ export interface HubCounts {
 export class Hub extends Context.Service<
   Hub,
   {
-    /** Adds a client; its outbox opens with the snapshot of the fleet. The caller must `close` it in the end. */
+    /**
+     * Adds a client; its outbox opens with the snapshot of the fleet. In the end the caller must `close` it, and
+     * `leave` once nothing is under way for it any more.
+     */
     readonly join: Effect.Effect<Client, JoinRefused>
     readonly counts: Effect.Effect<HubCounts>
-    /** Admits nobody any more, asks all clients to leave, and waits a bounded time until they are gone. */
+    /** Admits nobody any more, asks all clients to leave, and waits a bounded time until their sessions are over. */
     readonly close: Effect.Effect<void>
   }
 >()("core/hub/Hub") {}
@@ -71,10 +76,16 @@ interface Member {
   readonly subscription: Subscription
   readonly closing: Deferred.Deferred<CloseReason>
   readonly gone: Deferred.Deferred<void>
+  readonly left: Deferred.Deferred<void>
 }
+
+/** What a member consists of from the start. */
+type Parts = Pick<Member, "outbox" | "closing" | "gone" | "left">
 
 interface HubState {
   readonly members: ReadonlyMap<number, Member>
+  /** Sessions that are not over, by client: of members, and of those that are being told why they had to go. */
+  readonly sessions: ReadonlyMap<number, Deferred.Deferred<void>>
   readonly joined: number
   readonly closed: boolean
 }
@@ -86,11 +97,11 @@ export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | F
       const bus = yield* EventBus
       const fleet = yield* Fleet
       const scope = yield* Effect.scope
-      const state = yield* Ref.make<HubState>({ members: new Map(), joined: 0, closed: false })
+      const state = yield* Ref.make<HubState>({ members: new Map(), sessions: new Map(), joined: 0, closed: false })
 
       const subscription = yield* bus.subscribe
       yield* subscription.take.pipe(
-        Effect.flatMap((event) => Effect.flatMap(Ref.get(state), ({ members }) => broadcast(members, event))),
+        Effect.flatMap((event) => broadcast(state, event)),
         Effect.forever,
         Effect.withSpan("Hub.broadcast"),
         Effect.forkIn(scope)
@@ -102,21 +113,23 @@ export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | F
       const join = Effect.uninterruptible(
         Effect.gen(function* () {
           const outbox = yield* Outbox.make({ framesMax: options.outboxFramesMax, policy: options.slowClientPolicy })
-          const closing = yield* Deferred.make<CloseReason>()
-          const gone = yield* Deferred.make<void>()
-          const admitted = yield* Ref.modify(state, (before) =>
-            admit(before, options.clientsMax, { outbox, closing, gone })
-          )
+          const parts: Parts = {
+            outbox,
+            closing: yield* Deferred.make<CloseReason>(),
+            gone: yield* Deferred.make<void>(),
+            left: yield* Deferred.make<void>()
+          }
+          const admitted = yield* Ref.modify(state, (before) => admit(before, options.clientsMax, parts))
           if (typeof admitted === "string")
             return yield* new JoinRefused({ reason: admitted, clientsMax: options.clientsMax })
           const id = admitted
-          yield* Deferred.await(closing).pipe(
-            Effect.ensuring(Effect.andThen(remove(id), Deferred.succeed(gone, undefined))),
+          yield* Deferred.await(parts.closing).pipe(
+            Effect.ensuring(Effect.andThen(remove(id), Deferred.succeed(parts.gone, undefined))),
             Effect.withSpan("Hub.cleanup", { attributes: { client: id } }),
             Effect.forkIn(scope, { startImmediately: true })
           )
-          // The client is a member before the snapshot is taken: what is broadcast in between waits in its outbox, so that
-          // nothing falls between the snapshot and the first event.
+          // The client is a member before the snapshot is taken: what is broadcast in between waits in its outbox, so
+          // that nothing falls between the snapshot and the first event.
           const snapshot = yield* fleet.snapshot
           yield* outbox.open(
             [
@@ -125,7 +138,7 @@ export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | F
             ],
             snapshot.seq
           )
-          return makeClient(state, { id, outbox, closing, gone })
+          return makeClient(state, id, parts)
         })
       )
 
@@ -143,11 +156,14 @@ export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | F
     })
   )
 
-/** Puts the event into the outboxes and asks those clients to leave whose outbox refuses it. One atomic step. */
-const broadcast = (members: HubState["members"], event: FleetEvent): Effect.Effect<void> =>
+/**
+ * Puts the event into the outboxes and asks those clients to leave whose outbox refuses it. One atomic step, the look
+ * at the members included: a subscription that was answered before it is the one that counts.
+ */
+const broadcast = (state: Ref.Ref<HubState>, event: FleetEvent): Effect.Effect<void> =>
   Effect.sync(() => {
     const frame = { text: JSON.stringify(event), seq: event.seq }
-    for (const member of members.values()) {
+    for (const member of Ref.getUnsafe(state).members.values()) {
       if (wants(member.subscription, event) && !member.outbox.pushUnsafe(frame)) {
         Deferred.doneUnsafe(member.closing, Exit.succeed(slowClient))
       }
@@ -159,40 +175,48 @@ const slowClient: CloseReason = { code: CloseCode.slowClient, reason: "too slow:
 const admit = (
   before: HubState,
   clientsMax: number,
-  parts: Pick<Member, "outbox" | "closing" | "gone">
+  parts: Parts
 ): readonly [number | JoinRefused["reason"], HubState] => {
   if (before.closed) return ["closing", before]
   if (before.members.size >= clientsMax) return ["full", before]
   const id = before.joined + 1
   const members = new Map(before.members).set(id, { ...parts, id, subscription: {} })
-  return [id, { ...before, members, joined: id }]
+  const sessions = new Map(before.sessions).set(id, parts.left)
+  return [id, { ...before, members, sessions, joined: id }]
 }
 
-const without = (members: HubState["members"], id: number): HubState["members"] => {
-  const rest = new Map(members)
+const without = <A>(all: ReadonlyMap<number, A>, id: number): ReadonlyMap<number, A> => {
+  const rest = new Map(all)
   rest.delete(id)
   return rest
 }
 
-const makeClient = (state: Ref.Ref<HubState>, parts: Pick<Member, "id" | "outbox" | "closing" | "gone">): Client => {
-  const { closing, gone, id, outbox } = parts
+const makeClient = (state: Ref.Ref<HubState>, id: number, { closing, gone, left, outbox }: Parts): Client => {
   const push = (text: string) => {
     if (!outbox.pushUnsafe({ text, seq: undefined })) Deferred.doneUnsafe(closing, Exit.succeed(slowClient))
   }
   return {
     id,
     outbox,
+    // One atomic step, so that the answer stands between the events of before and those of after. The push comes last:
+    // it may end the client, and its cleanup changes the state there and then.
     subscribe: (subscription, answer) =>
-      Ref.update(state, (before) => {
+      Effect.sync(() => {
+        const before = Ref.getUnsafe(state)
         const member = before.members.get(id)
-        if (member === undefined) return before
+        if (member === undefined) return
+        const members = new Map(before.members).set(id, { ...member, subscription })
+        MutableRef.set(state.ref, { ...before, members })
         push(answer)
-        return { ...before, members: new Map(before.members).set(id, { ...member, subscription }) }
       }),
     send: (text) => Effect.sync(() => push(text)),
     close: (reason) => Effect.asVoid(Deferred.succeed(closing, reason)),
     closing: Deferred.await(closing),
-    gone: Deferred.await(gone)
+    gone: Deferred.await(gone),
+    leave: Effect.andThen(
+      Ref.update(state, (before) => ({ ...before, sessions: without(before.sessions, id) })),
+      Deferred.succeed(left, undefined)
+    )
   }
 }
 
@@ -200,9 +224,10 @@ const goingAway: CloseReason = { code: CloseCode.goingAway, reason: "the console
 
 const shutdown = (state: Ref.Ref<HubState>, timeoutMs: number) =>
   Effect.gen(function* () {
-    const { members } = yield* Ref.updateAndGet(state, (before) => ({ ...before, closed: true }))
+    const { members, sessions } = yield* Ref.updateAndGet(state, (before) => ({ ...before, closed: true }))
     yield* Effect.forEach(members.values(), (member) => Deferred.succeed(member.closing, goingAway), { discard: true })
-    yield* Effect.forEach(members.values(), (member) => Deferred.await(member.gone), { discard: true }).pipe(
+    // A member is gone at once; its session has yet to tell it so. The server would cut that short.
+    yield* Effect.forEach(sessions.values(), (left) => Deferred.await(left), { discard: true }).pipe(
       Effect.timeoutOption(timeoutMs)
     )
   })

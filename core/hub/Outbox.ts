@@ -3,8 +3,10 @@
  *
  * `push` never waits, so a slow client cannot hold up the hub. When the outbox is full, the policy decides:
  * - `disconnect`: the frame is refused and the hub closes the client;
- * - `dropOldest`: the oldest waiting event makes room, and a `gap` frame stands in its place, so that the client is
- *   told which numbers it missed.
+ * - `dropOldest`: the oldest event makes room, and a `gap` frame stands in its place, so that the client is told which
+ *   numbers it missed. A frame that is no event is refused when no event is there to make room.
+ *
+ * Once it has refused a frame it refuses all: nothing follows a hole that the client was not told of.
  */
 import { Effect, Latch } from "effect"
 
@@ -28,11 +30,11 @@ export interface OutboxOptions {
 }
 
 export interface Outbox {
-  /** Adds a frame at the end; false when it was refused because the outbox is full. Synchronous. */
+  /** Adds a frame at the end; false when it was refused because the outbox is, or was, full. Synchronous. */
   readonly pushUnsafe: (frame: OutFrame) => boolean
   /**
-   * Puts these frames first and lets all out. The last of them is a snapshot after event `seq`: events up to that
-   * number are part of it and are dropped, those that wait here and those that still come.
+   * Puts these frames first, beyond `framesMax`, and lets all out. The last of them is a snapshot after event `seq`:
+   * events up to that number are part of it and are dropped, those that wait here and those that still come.
    */
   readonly open: (first: ReadonlyArray<string>, seq: number) => Effect.Effect<void>
   /** All frames waiting, in order; waits until there is one and the outbox is open. */
@@ -45,14 +47,15 @@ export const encodeGap = (gap: Gap): string => JSON.stringify({ type: "gap", fro
 
 export const make = (options: OutboxOptions): Effect.Effect<Outbox> =>
   Effect.sync(() => {
+    let opening: ReadonlyArray<string> = []
     let frames: Array<OutFrame> = []
+    let refused = false
     let gap: Gap | undefined
     let opened = false
     let skipUpTo = -1
     const ready = Latch.makeUnsafe(false)
 
-    const makeRoom = (): boolean => {
-      if (options.policy === "disconnect") return false
+    const dropOldest = (): boolean => {
       const oldest = frames.findIndex((frame) => frame.seq !== undefined)
       const seq = frames[oldest]?.seq
       if (seq === undefined) return false
@@ -62,9 +65,14 @@ export const make = (options: OutboxOptions): Effect.Effect<Outbox> =>
     }
 
     const pushUnsafe = (frame: OutFrame): boolean => {
+      if (refused) return false
       if (frame.seq !== undefined && frame.seq <= skipUpTo) return true
-      if (frames.length >= options.framesMax && !makeRoom()) return false
       frames.push(frame)
+      if (frames.length > options.framesMax && (options.policy === "disconnect" || !dropOldest())) {
+        frames.pop()
+        refused = true
+        return false
+      }
       if (opened) ready.openUnsafe()
       return true
     }
@@ -72,8 +80,8 @@ export const make = (options: OutboxOptions): Effect.Effect<Outbox> =>
     const open: Outbox["open"] = (first, seq) =>
       Effect.sync(() => {
         skipUpTo = seq
-        const later = frames.filter((frame) => frame.seq === undefined || frame.seq > seq)
-        frames = [...first.map((text) => ({ text, seq: undefined })), ...later]
+        opening = first
+        frames = frames.filter((frame) => frame.seq === undefined || frame.seq > seq)
         // What was dropped before the snapshot is in it, unless it came later.
         gap = gap === undefined || gap.to <= seq ? undefined : { from: Math.max(gap.from, seq + 1), to: gap.to }
         opened = true
@@ -81,18 +89,20 @@ export const make = (options: OutboxOptions): Effect.Effect<Outbox> =>
       })
 
     const drain = Effect.sync(() => {
-      const taken = frames
+      const texts = frames.map((frame) => frame.text)
+      if (gap !== undefined) {
+        // The gap is older than every event that waits: it belongs before the first of them.
+        const first = frames.findIndex((frame) => frame.seq !== undefined)
+        texts.splice(first < 0 ? texts.length : first, 0, encodeGap(gap))
+      }
+      const taken = [...opening, ...texts]
+      opening = []
       frames = []
-      ready.closeUnsafe()
-      if (gap === undefined) return taken.map((frame) => frame.text)
-      // The gap is older than every event that waits: it belongs before the first of them.
-      const first = taken.findIndex((frame) => frame.seq !== undefined)
-      const at = first < 0 ? taken.length : first
-      const texts = taken.map((frame) => frame.text)
-      texts.splice(at, 0, encodeGap(gap))
       gap = undefined
-      return texts
+      ready.closeUnsafe()
+      return taken
     })
 
-    return { pushUnsafe, open, take: Effect.andThen(ready.await, drain), size: Effect.sync(() => frames.length) }
+    const size = Effect.sync(() => opening.length + frames.length)
+    return { pushUnsafe, open, take: Effect.andThen(ready.await, drain), size }
   })

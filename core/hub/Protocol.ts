@@ -2,8 +2,8 @@
  * The protocol of the hub: JSON text frames over a WebSocket, each an object with `type`.
  *
  * From the hub: `hello`, then `snapshot` (the whole fleet after event `seq`), then the events from `seq + 1` on, each
- * with its `seq`; in between `subscribed`, `ping`, `pong`, `gap` and `error`. From a client: `subscribe`, `ping` and `pong`.
- * Without a `subscribe` a client gets every event.
+ * with its `seq`; in between `subscribed`, `ping`, `pong`, `gap` and `error`. From a client: `subscribe`, `ping` and
+ * `pong`. Without a `subscribe` a client gets every event.
  */
 import { Schema } from "effect"
 import type { FleetEvent } from "../domain/FleetEvent.ts"

@@ -102,7 +102,7 @@ const logChange = (before: ProgramState, after: ProgramState) => {
   const text = `${before.state} -> ${state}`
   // A reason is told when it comes up, and again with each failed start.
   const news = spawnerr !== before.spawnerr || state === "BACKOFF" || state === "FATAL"
-  return spawnerr !== "" && news ? Effect.logWarning(text, spawnerr) : Effect.logInfo(text)
+  return spawnerr !== "" && news ? Effect.logWarning(`${text}: ${spawnerr}`) : Effect.logInfo(text)
 }
 
 const handle = Effect.fnUntraced(function* (shell: Shell, { event, reply }: Message) {

@@ -72,7 +72,7 @@ export const publishBeforeState: Mutant = {
           const next = transition(yield* Ref.get(ref), yield* Clock.currentTimeMillis)
           yield* bus.publish(next.events)
           yield* Ref.set(ref, next.state)
-        }).pipe(turn.withPermit)
+        }).pipe((effect) => turn.withPermit(effect))
     })
   })
 }

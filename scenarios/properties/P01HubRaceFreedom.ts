@@ -26,6 +26,8 @@ const workload = fc.record({
       // Half of all visits begin, or end, at moments that others share.
       joinAtMs: fc.oneof(fc.constantFrom(0, 1_000), fc.nat(2_000)),
       stayMs: fc.oneof(fc.constantFrom(0, 1_000), fc.nat(2_000)),
+      // Frames that are sent before anything is read: many of them fill the outbox.
+      chatter: fc.constantFrom(0, 1, 20),
       leave: fc.constantFrom("goodbye", "break", "silent", "reset", "stall")
     }),
     { minLength: 1, maxLength: 6 }
@@ -38,12 +40,14 @@ type Visit = ReturnType<typeof workload.generate>["value"]["clients"][number]
 /** By then the hub has noticed a client that does not answer. */
 const noticedMs = World.consoleOptions.session.heartbeatTimeoutMs + World.consoleOptions.session.heartbeatIntervalMs
 
-const visit = Effect.fnUntraced(function* (world: World.World, name: string, { joinAtMs, leave, stayMs }: Visit) {
-  yield* Effect.sleep(joinAtMs)
+const visit = Effect.fnUntraced(function* (world: World.World, name: string, plan: Visit) {
+  const { leave } = plan
+  yield* Effect.sleep(plan.joinAtMs)
   const scope = yield* Scope.make()
   const client = yield* world.connect(name).pipe(Scope.provide(scope))
+  for (let i = 0; i < plan.chatter; i++) yield* client.send(`{"type":"subscribe"}`)
   const reading = yield* Effect.forkChild(client.read)
-  yield* Effect.sleep(stayMs)
+  yield* Effect.sleep(plan.stayMs)
   if (leave === "goodbye") yield* client.close
   if (leave === "silent") yield* Fiber.interrupt(reading)
   if (leave === "reset" || leave === "stall") {
@@ -63,7 +67,13 @@ const program: Property["program"] = Effect.fnUntraced(
     const run = yield* RunContext
     const { clients, kills, latencyMsMax } = yield* draw(workload)
     const nodes = { web: [World.steady("app", "api"), World.steady("app", "worker")] }
-    const world = yield* World.make({ nodes, network: { latencyMsMax }, parts })
+    const hub = { ...World.consoleOptions.hub, outboxFramesMax: 8 }
+    const world = yield* World.make({
+      nodes,
+      options: { ...World.consoleOptions, hub },
+      network: { latencyMsMax, windowMessages: 2 },
+      parts
+    })
     const web = world.supervisords["web"]
     if (web === undefined) return yield* Effect.die("the world has no node web")
 

@@ -8,7 +8,7 @@
  *
  * Rules are consulted in the order of their installation; the first that does not pass decides.
  */
-import { Clock, Context, Effect, Layer, Queue, Schema, Scope } from "effect"
+import { Clock, Context, Effect, Layer, Option, Queue, Schema, type Scope } from "effect"
 import { RunContext } from "../RunContext.ts"
 import type { Message } from "./Message.ts"
 
@@ -66,7 +66,10 @@ const defaults: NetworkOptions = { latencyMsMin: 1, latencyMsMax: 10, windowMess
 export class Network extends Context.Service<
   Network,
   {
-    /** Takes connections to a port of a host until the scope closes. */
+    /**
+     * Takes connections to a port of a host until the scope closes. `accept` can be interrupted while it waits, in any
+     * region; within an uninterruptible one, no connection is lost between the taking and what follows.
+     */
     readonly listen: (
       host: string,
       port: number
@@ -92,126 +95,157 @@ interface InFlight {
 export const layer = (options: Partial<NetworkOptions> = {}): Layer.Layer<Network, never, RunContext> =>
   Layer.effect(Network, make({ ...defaults, ...options }))
 
+/** What all hosts share. */
+interface World {
+  readonly listeners: Map<string, Queue.Queue<Connection>>
+  /** Every host that ever listened: its name is known from then on. */
+  readonly hosts: Set<string>
+  readonly rules: Array<Rule>
+  readonly latencyMs: () => number
+  readonly windowMessages: number
+  open: number
+}
+
 const make = (options: NetworkOptions) =>
   Effect.gen(function* () {
     const context = yield* RunContext
-    const listeners = new Map<string, Queue.Queue<Connection>>()
-    const hosts = new Set<string>()
-    const rules: Array<Rule> = []
-    let open = 0
-
-    const verdict = (packet: Packet): RuleVerdict => {
-      for (const rule of rules) {
-        const answer = rule(packet)
-        if (answer._tag !== "pass") return answer
-      }
-      return { _tag: "pass" }
+    const choicesMs = options.latencyMsMax - options.latencyMsMin + 1
+    const world: World = {
+      listeners: new Map(),
+      hosts: new Set(),
+      rules: [],
+      latencyMs: () => options.latencyMsMin + context.choose("faults", choicesMs),
+      windowMessages: options.windowMessages,
+      open: 0
     }
-    const latencyMs = () =>
-      options.latencyMsMin + context.choose("faults", options.latencyMsMax - options.latencyMsMin + 1)
-
-    const listen = Effect.fnUntraced(function* (host: string, port: number) {
-      const address = `${host}:${port}`
-      hosts.add(host)
-      if (listeners.has(address)) return yield* new NetworkError({ reason: "AddressInUse", address })
-      const backlog = yield* Queue.bounded<Connection>(backlogMax)
-      listeners.set(address, backlog)
-      yield* Effect.addFinalizer(() =>
-        Effect.gen(function* () {
-          listeners.delete(address)
-          for (const waiting of yield* Queue.clear(backlog)) yield* waiting.reset
-          yield* Queue.shutdown(backlog)
-        })
-      )
-      return { accept: Queue.take(backlog) }
-    })
-
-    const connect = Effect.fnUntraced(function* (from: string, host: string, port: number) {
-      const address = `${host}:${port}`
-      const answer = verdict({ kind: "connect", from, to: host, port })
-      if (answer._tag === "stall") return yield* Effect.never
-      yield* Effect.sleep(latencyMs() + (answer._tag === "delay" ? answer.ms : 0))
-      if (!hosts.has(host)) return yield* new NetworkError({ reason: "UnknownHost", address })
-      const backlog = listeners.get(address)
-      if (answer._tag === "refuse" || backlog === undefined)
-        return yield* new NetworkError({ reason: "Refused", address })
-      const there = yield* makePipe({ from, to: host, port })
-      const back = yield* makePipe({ from: host, to: from, port })
-      const state = { ended: false }
-      const end = (close: Effect.Effect<void>) =>
-        Effect.suspend(() => {
-          if (!state.ended) open--
-          state.ended = true
-          return close
-        })
-      const side = (peer: string, out: Pipe, inward: Pipe): Connection => ({
-        peer,
-        send: out.send,
-        receive: inward.receive,
-        close: end(Effect.andThen(out.finish, inward.finish)),
-        reset: end(Effect.andThen(out.reset, inward.reset))
-      })
-      open++
-      const local = side(host, there, back)
-      yield* Effect.addFinalizer(() => local.close)
-      if (!Queue.offerUnsafe(backlog, side(from, back, there))) {
-        yield* local.reset
-        return yield* new NetworkError({ reason: "Refused", address })
-      }
-      return local
-    })
-
-    const makePipe = (ends: { readonly from: string; readonly to: string; readonly port: number }) =>
-      pipe({ ...ends, window: options.windowMessages, latencyMs, verdict })
-
     const rule = (added: Rule) =>
       Effect.asVoid(
         Effect.acquireRelease(
-          Effect.sync(() => rules.push(added)),
-          () => Effect.sync(() => rules.splice(rules.indexOf(added), 1))
+          Effect.sync(() => world.rules.push(added)),
+          () => Effect.sync(() => world.rules.splice(world.rules.indexOf(added), 1))
         )
       )
-
-    return Network.of({ listen, connect, rule, openConnections: Effect.sync(() => open) })
+    return Network.of({
+      listen: (host, port) => listen(world, host, port),
+      connect: (from, host, port) => connect(world, { from, to: host, port }),
+      rule,
+      openConnections: Effect.sync(() => world.open)
+    })
   })
+
+const verdict = (world: World, packet: Packet): RuleVerdict => {
+  for (const rule of world.rules) {
+    const answer = rule(packet)
+    if (answer._tag !== "pass") return answer
+  }
+  return { _tag: "pass" }
+}
+
+// Uninterruptible, as is the end of connect: what is listed or counted must get its finalizer.
+const listen = Effect.fnUntraced(function* (world: World, host: string, port: number) {
+  const address = `${host}:${port}`
+  const { hosts, listeners } = world
+  const backlog = yield* Queue.bounded<Connection>(backlogMax)
+  hosts.add(host)
+  if (listeners.has(address)) return yield* new NetworkError({ reason: "AddressInUse", address })
+  listeners.set(address, backlog)
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      listeners.delete(address)
+      for (const waiting of yield* Queue.clear(backlog)) yield* waiting.reset
+      yield* Queue.shutdown(backlog)
+    })
+  )
+  const accept: Effect.Effect<Connection> = Effect.interruptible(Queue.peek(backlog)).pipe(
+    Effect.andThen(Queue.poll(backlog)),
+    Effect.flatMap(Option.match({ onNone: () => accept, onSome: Effect.succeed })),
+    Effect.uninterruptible
+  )
+  return { accept }
+}, Effect.uninterruptible)
+
+interface Ends {
+  readonly from: string
+  readonly to: string
+  readonly port: number
+}
+
+const connect = Effect.fnUntraced(function* (world: World, ends: Ends) {
+  const address = `${ends.to}:${ends.port}`
+  const answer = verdict(world, { kind: "connect", ...ends })
+  if (answer._tag === "stall") return yield* Effect.never
+  yield* Effect.sleep(world.latencyMs() + (answer._tag === "delay" ? answer.ms : 0))
+  if (!world.hosts.has(ends.to)) return yield* new NetworkError({ reason: "UnknownHost", address })
+  if (answer._tag === "refuse") return yield* new NetworkError({ reason: "Refused", address })
+  return yield* Effect.uninterruptible(establish(world, ends))
+})
+
+const establish = Effect.fnUntraced(function* (world: World, ends: Ends) {
+  const address = `${ends.to}:${ends.port}`
+  const there = yield* pipe(world, ends)
+  const back = yield* pipe(world, { from: ends.to, to: ends.from, port: ends.port })
+  let ended = false
+  const end = (close: Effect.Effect<void>) =>
+    Effect.suspend(() => {
+      if (!ended) world.open--
+      ended = true
+      return close
+    }).pipe(Effect.uninterruptible)
+  const side = (peer: string, out: Pipe, inward: Pipe): Connection => ({
+    peer,
+    send: out.send,
+    receive: inward.receive,
+    close: end(Effect.andThen(out.finish, inward.abandon)),
+    reset: end(Effect.andThen(out.reset, inward.reset))
+  })
+  world.open++
+  const local = side(ends.to, there, back)
+  yield* Effect.addFinalizer(() => local.close)
+  // Found and offered in one step: a listener that closes in between would leave the connection to nobody.
+  const backlog = world.listeners.get(address)
+  if (backlog === undefined || !Queue.offerUnsafe(backlog, side(ends.from, back, there))) {
+    yield* local.reset
+    return yield* new NetworkError({ reason: "Refused", address })
+  }
+  return local
+})
 
 /** One direction of a connection. */
 interface Pipe {
   readonly send: (message: Message) => Effect.Effect<void, NetworkError>
   readonly receive: Effect.Effect<Message, NetworkError>
+  /** The sender sends no more. */
   readonly finish: Effect.Effect<void>
+  /** The reader reads no more: what is under way is lost, and what is sent from now on fails. */
+  readonly abandon: Effect.Effect<void>
   readonly reset: Effect.Effect<void>
 }
 
-const pipe = Effect.fnUntraced(function* (options: {
-  readonly from: string
-  readonly to: string
-  readonly port: number
-  readonly window: number
-  readonly latencyMs: () => number
-  readonly verdict: (packet: Packet) => RuleVerdict
-}) {
-  const address = `${options.to}:${options.port}`
-  const queue = yield* Queue.bounded<InFlight, NetworkError>(options.window)
-  const packet: Packet = { kind: "message", from: options.from, to: options.to, port: options.port }
+const pipe = Effect.fnUntraced(function* (world: World, ends: Ends) {
+  const address = `${ends.to}:${ends.port}`
+  const queue = yield* Queue.bounded<InFlight, NetworkError>(world.windowMessages)
+  const packet: Packet = { kind: "message", ...ends }
   let lastArrivalMs = 0
   let ended: "Closed" | "Reset" | undefined
   let stalled = false
 
   const arrival = (nowMs: number, extraMs: number): number => {
-    lastArrivalMs = Math.max(lastArrivalMs, nowMs + options.latencyMs() + extraMs)
+    lastArrivalMs = Math.max(lastArrivalMs, nowMs + world.latencyMs() + extraMs)
     return lastArrivalMs
   }
-  const reset = Effect.gen(function* () {
-    if (ended === "Reset") return
-    ended = "Reset"
-    yield* Effect.ignore(Queue.clear(queue))
-    yield* Queue.fail(queue, new NetworkError({ reason: "Reset", address }))
-  })
+  const breakOff = (reason: "Closed" | "Reset") =>
+    Effect.gen(function* () {
+      if (ended === "Reset") return
+      ended = reason
+      // Each round lets waiting senders in; what they send is lost like the rest.
+      while ((yield* Effect.orElseSucceed(Queue.clear(queue), () => [])).length > 0);
+      yield* Queue.fail(queue, new NetworkError({ reason, address }))
+    })
+  const reset = breakOff("Reset")
   const send = Effect.fnUntraced(function* (message: Message) {
     if (ended !== undefined) return yield* new NetworkError({ reason: ended, address })
     if (stalled) return
-    const answer = options.verdict(packet)
+    const answer = verdict(world, packet)
     if (answer._tag === "refuse") {
       yield* reset
       return yield* new NetworkError({ reason: "Reset", address })
@@ -245,5 +279,5 @@ const pipe = Effect.fnUntraced(function* (options: {
     const end = { arrivesAtMs: arrival(yield* Clock.currentTimeMillis, 0), message: undefined }
     if (!Queue.offerUnsafe(queue, end)) yield* Queue.fail(queue, new NetworkError({ reason: "Closed", address }))
   })
-  return { send, receive, finish, reset }
+  return { send, receive, finish, abandon: breakOff("Closed"), reset }
 })

@@ -37,11 +37,16 @@ export const layer = (options: Options): Layer.Layer<HttpServer.HttpServer, Netw
         serve: (app, middleware) =>
           Effect.gen(function* () {
             const scope = yield* Effect.scope
-            yield* listener.accept.pipe(
-              Effect.flatMap((connection) => Effect.forkIn(serveConnection(connection, app, middleware), scope)),
-              Effect.forever,
-              Effect.forkScoped
+            // A connection that was taken is always served or closed, also when the scope closes in between.
+            const serveNext = Effect.uninterruptible(
+              Effect.flatMap(listener.accept, (connection) =>
+                Effect.forkIn(serveConnection(connection, app, middleware), scope, { uninterruptible: true }).pipe(
+                  // In a scope that has closed meanwhile the fiber ends without a step.
+                  Effect.tap((fiber) => (fiber.pollUnsafe() === undefined ? Effect.void : connection.close))
+                )
+              )
             )
+            yield* serveNext.pipe(Effect.forever, Effect.forkScoped)
           })
       })
     })
@@ -60,7 +65,7 @@ const serveConnection = (connection: Connection, app: App, middleware: Middlewar
     if (message._tag !== "Request") return yield* connection.reset
     const { method } = message
     if (!HttpMethod.isHttpMethod(method)) return yield* connection.send({ _tag: "Head", status: 501, headers: {} })
-    const exchange = { upgraded: false }
+    const exchange = { upgraded: false, withoutBody: message.method === "HEAD" }
     const request = serverRequest(connection, { ...message, method }, exchange)
     const handled = HttpEffect.toHandled(
       app,
@@ -75,6 +80,7 @@ const serveConnection = (connection: Connection, app: App, middleware: Middlewar
     )
     yield* Effect.raceFirst(Fiber.await(fiber), Effect.andThen(gone, Effect.never))
   }).pipe(
+    Effect.interruptible,
     Effect.ensuring(connection.close),
     // A connection that breaks is the client's business; the request was interrupted, and nobody waits for the answer.
     Effect.catchTag("NetworkError", () => Effect.void)
@@ -83,12 +89,13 @@ const serveConnection = (connection: Connection, app: App, middleware: Middlewar
 const respond = Effect.fnUntraced(function* (
   connection: Connection,
   response: HttpServerResponse.HttpServerResponse,
-  exchange: { readonly upgraded: boolean }
+  exchange: { readonly upgraded: boolean; readonly withoutBody: boolean }
 ) {
   if (exchange.upgraded) return
   const client = HttpServerResponse.toClientResponse(response)
   yield* connection.send({ _tag: "Head", status: response.status, headers: { ...client.headers } })
-  yield* Stream.runForEach(client.stream, (bytes) => connection.send({ _tag: "Chunk", bytes }))
+  if (!exchange.withoutBody)
+    yield* Stream.runForEach(client.stream, (bytes) => connection.send({ _tag: "Chunk", bytes }))
   yield* connection.send({ _tag: "End" })
 })
 
@@ -115,7 +122,8 @@ const serverRequest = (
         if (key === "upgradeWith") return () => upgrade
         if (key === "remoteAddress" || key === "peerAddress") return Option.some(connection.peer)
         if (key === "modify") return (changes: Parameters<typeof base.modify>[0]) => decorate(target.modify(changes))
-        return Reflect.get(target, key, target)
+        const value: unknown = Reflect.get(target, key, target)
+        return value
       }
     })
   const decorated = decorate(HttpServerRequest.fromClientRequest(toClientRequest(message)))

@@ -35,15 +35,13 @@ export const makeSocket = (connection: Connection): Socket.Socket => {
     if (closed !== undefined) return Effect.void
     if (!Socket.isCloseEvent(chunk)) return Effect.ignore(connection.send({ _tag: "Frame", data: chunk }))
     const { code, reason = "" } = chunk
-    return connection.send({ _tag: "CloseFrame", code, reason }).pipe(
-      Effect.ignore,
-      Effect.andThen(connection.close),
-      Effect.andThen(
-        Effect.sync(() => {
-          closed ??= new Socket.SocketError({ reason: new Socket.SocketCloseError({ code, closeReason: reason }) })
-        })
-      )
-    )
+    // Before the connection closes: a reader that waits must find this code and not that of a break.
+    const remember = Effect.sync(() => {
+      closed ??= new Socket.SocketError({ reason: new Socket.SocketCloseError({ code, closeReason: reason }) })
+    })
+    return connection
+      .send({ _tag: "CloseFrame", code, reason })
+      .pipe(Effect.ignore, Effect.andThen(remember), Effect.andThen(connection.close))
   }
 
   return Socket.make({

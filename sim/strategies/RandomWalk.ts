@@ -4,8 +4,9 @@
  *
  * A walk that switches at every operation almost never lets a fiber run a long stretch undisturbed, and one that
  * rarely switches misses tight races; so each run draws how many decision points it lets pass between two
- * preemptions on average: 1 (the plain walk) to 256. The gaps are geometric, drawn once for each preemption and not for each
- * operation, which keeps the decision itself to one decrement.
+ * preemptions on average: 1 (the plain walk) to 256. A fiber that is resumed on the stack of another
+ * goes on at once in every second case. The gaps are geometric, drawn once for each preemption and not
+ * for each operation, which keeps the decision itself to one decrement.
  */
 import type { Prng } from "../Prng.ts"
 import type { Strategy } from "../Strategy.ts"
@@ -22,10 +23,11 @@ export const randomWalk: Strategy = {
   begin: (prng) => {
     const mean = meanGaps[prng.below(meanGaps.length)] ?? 0
     if (mean === 0) {
-      return (decision) => prng.below(decision.runnable + (decision.current >= 0 ? 1 : 0))
+      return (decision) => prng.below(decision.resumed >= 0 ? 2 : decision.runnable + (decision.current >= 0 ? 1 : 0))
     }
     let gap = drawGap(prng, mean)
     return (decision) => {
+      if (decision.resumed >= 0) return prng.below(2)
       if (decision.current < 0) return prng.below(decision.runnable)
       if (gap-- > 0) return 0
       gap = drawGap(prng, mean)

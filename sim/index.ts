@@ -1,0 +1,3 @@
+/** `muster/sim`: the simulator as a library, under one name and by its parts. */
+export * from "./Sim.ts"
+export * as Sim from "./Sim.ts"

@@ -1,0 +1,229 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Context, Effect, Exit, Layer, Logger, Random, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import * as EventBus from "../../../core/bus/EventBus.ts"
+import { TimedOut } from "../../../core/domain/NodeError.ts"
+import * as Poller from "../../../core/fleet/Poller.ts"
+import type { PollOptions } from "../../../core/fleet/Poller.ts"
+import * as Registry from "../../../core/fleet/Registry.ts"
+import type { NodeDriver } from "../../../core/fleet/NodeDriver.ts"
+import { make, refuse } from "./FakeDriver.ts"
+import { processIn } from "./Processes.ts"
+
+const options: PollOptions = { intervalMs: 1_000, jitter: 0, concurrency: 100, concurrencyDown: 100 }
+const services = Registry.layer.pipe(Layer.provide(EventBus.layer))
+
+/** How long each poll takes, and whether it ends in a failure. */
+type Behaviour = () => { readonly takesMs: number; readonly fails?: boolean }
+
+/** Counts what is under way at once over all nodes that share it. */
+const makeGauge = () => ({ now: 0, max: 0 })
+
+const node = (behaviour: Behaviour, gauge = makeGauge()) => {
+  const polledAt: Array<number> = []
+  const { driver } = make({ process: processIn("RUNNING") })
+  const processes: NodeDriver["processes"] = Effect.gen(function* () {
+    polledAt.push(yield* Clock.currentTimeMillis)
+    gauge.max = Math.max(gauge.max, ++gauge.now)
+    const { fails = false, takesMs } = behaviour()
+    if (takesMs > 0) yield* Effect.sleep(takesMs)
+    if (fails) return yield* refuse(new TimedOut({ afterMs: takesMs }))
+    return [processIn("RUNNING")]
+  }).pipe(Effect.ensuring(Effect.sync(() => gauge.now--)))
+  return { polledAt, gauge, driver: { ...driver, processes } }
+}
+
+const live: Behaviour = () => ({ takesMs: 5 })
+const deadlineMs = 5_000
+const hanging: Behaviour = () => ({ takesMs: deadlineMs, fails: true })
+
+/** Polls these nodes; the registry and what asks each node at once. */
+const start = Effect.fnUntraced(function* (nodes: Record<string, NodeDriver>, changes: Partial<PollOptions> = {}) {
+  const context = yield* Layer.build(services)
+  const registry = Context.get(context, Registry.Registry)
+  const poller = yield* Effect.provideContext(Poller.make({ ...options, ...changes }), context)
+  const pollNow: Record<string, Poller.PollNow> = {}
+  for (const [name, driver] of Object.entries(nodes)) {
+    yield* registry.add({ name, environment: undefined, kind: "supervisord" })
+    pollNow[name] = yield* poller.start(name, driver)
+  }
+  return { registry, pollNow: (name: string) => pollNow[name] ?? Effect.die(`no node ${name}`) }
+})
+
+const many = (count: number, prefix: string, behaviour: Behaviour, gauge = makeGauge()) =>
+  Array.from({ length: count }, (_, i) => ({ name: `${prefix}-${i}`, ...node(behaviour, gauge) }))
+
+const drivers = (nodes: ReadonlyArray<{ readonly name: string; readonly driver: NodeDriver }>) =>
+  Object.fromEntries(nodes.map(({ driver, name }) => [name, driver]))
+
+const pauses = (times: ReadonlyArray<number>) => times.slice(1).map((at, i) => at - (times[i] ?? 0))
+
+describe("Poller", () => {
+  it.effect("shows a node whose driver dies as down, logs it, and asks again", () =>
+    Effect.gen(function* () {
+      const { driver } = make({ process: processIn("RUNNING") })
+      let polls = 0
+      const processes = Effect.suspend(() => (++polls === 1 ? Effect.die(new Error("a bug")) : driver.processes))
+      const logged: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+        logged.push(`${logLevel} ${String(message)}`)
+      })
+      const status = (registry: Registry.Registry["Service"]) =>
+        Effect.map(registry.state, ({ nodes }) => {
+          const found = nodes.get("a")
+          return `${found?.status} ${found?.reason?.code ?? ""}`
+        })
+      yield* Effect.gen(function* () {
+        const { registry } = yield* start({ a: { ...driver, processes } })
+        yield* TestClock.adjust(1)
+        assert.strictEqual(yield* status(registry), "down Internal")
+        yield* TestClock.adjust(1_000)
+        assert.strictEqual(yield* status(registry), "up ")
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      assert.deepStrictEqual(
+        logged.map((line) => line.slice(0, 15)),
+        ["Error poll died"]
+      )
+    })
+  )
+
+  it.effect("asks at once and then an interval after each answer", () =>
+    Effect.gen(function* () {
+      const web = node(live)
+      yield* start({ web: web.driver })
+      yield* TestClock.adjust(3_500)
+      assert.deepStrictEqual(web.polledAt, [0, 1_005, 2_010, 3_015])
+    })
+  )
+
+  it.effect("records what a node answered and why it did not", () =>
+    Effect.gen(function* () {
+      let fails = false
+      const web = node(() => ({ takesMs: 0, fails }))
+      const { registry } = yield* start({ web: web.driver })
+      yield* TestClock.adjust(1)
+      const up = (yield* registry.state).nodes.get("web")
+      fails = true
+      yield* TestClock.adjust(1_000)
+      const down = (yield* registry.state).nodes.get("web")
+      assert.strictEqual(up?.status, "up")
+      assert.deepStrictEqual(down?.reason, { code: "TimedOut", message: "no reply within 0 ms" })
+      assert.strictEqual(down?.processes.size, 1)
+    })
+  )
+
+  it.effect("varies the interval by the jitter, both ways, and no further", () =>
+    Effect.gen(function* () {
+      const web = node(() => ({ takesMs: 0 }))
+      yield* start({ web: web.driver }, { jitter: 0.2 })
+      for (let i = 0; i < 400; i++) yield* TestClock.adjust(500)
+      const seen = pauses(web.polledAt)
+      assert.isAbove(seen.length, 150)
+      // The clock of the test stops at every 500 ms, but timers see their own times.
+      assert.isAtLeast(Math.min(...seen), 800)
+      assert.isAtMost(Math.max(...seen), 1_200)
+      assert.isBelow(Math.min(...seen), 850)
+      assert.isAbove(Math.max(...seen), 1_150)
+    }).pipe(Random.withSeed("jitter"))
+  )
+
+  it.effect("never has more polls of live nodes under way than allowed, and reaches all of them", () =>
+    Effect.gen(function* () {
+      const gauge = makeGauge()
+      const nodes = many(20, "node", () => ({ takesMs: 40 }), gauge)
+      yield* start(drivers(nodes), { concurrency: 3 })
+      yield* TestClock.adjust(5_000)
+      assert.strictEqual(gauge.max, 3)
+      assert.isTrue(nodes.every(({ polledAt }) => polledAt.length >= 4))
+    })
+  )
+
+  it.effect("never has more polls of nodes that are down under way than allowed, and reaches all of them", () =>
+    Effect.gen(function* () {
+      const gauge = makeGauge()
+      const nodes = many(9, "dead", () => ({ takesMs: 100, fails: true }), gauge)
+      yield* start(drivers(nodes), { concurrency: 9, concurrencyDown: 2 })
+      yield* TestClock.adjust(500)
+      gauge.max = gauge.now
+      yield* TestClock.adjust(10_000)
+      assert.strictEqual(gauge.max, 2)
+      assert.isTrue(nodes.every(({ polledAt }) => polledAt.length >= 5))
+    })
+  )
+
+  it.effect("does not let 20 nodes that hang delay 5 that live, once they have failed", () =>
+    Effect.gen(function* () {
+      const dead = many(20, "dead", hanging)
+      const alive = many(5, "live", live)
+      yield* start(drivers([...dead, ...alive]), { concurrency: 4, concurrencyDown: 1 })
+      // All first polls share one lane: 20 deadlines, four at a time.
+      const settledMs = (20 / 4) * deadlineMs + 100
+      yield* TestClock.adjust(settledMs)
+      yield* TestClock.adjust("5 minutes")
+      for (const { polledAt } of alive) {
+        const later = polledAt.filter((at) => at > settledMs)
+        assert.isAtLeast(later.length, 290)
+        // At worst all five are due at once and one waits for the other four.
+        assert.isAtMost(Math.max(...pauses(later)), 1_000 + 2 * 5)
+      }
+      assert.isTrue(dead.every(({ polledAt }) => polledAt.length >= 3))
+    })
+  )
+
+  it.effect("takes a node that answers again back among the live", () =>
+    Effect.gen(function* () {
+      let dead = true
+      const back = node(() => (dead ? { takesMs: 10, fails: true } : { takesMs: 10 }))
+      const hung = many(3, "hung", hanging)
+      yield* start({ ...drivers(hung), back: back.driver }, { concurrency: 4, concurrencyDown: 1 })
+      yield* TestClock.adjust("30 seconds")
+      dead = false
+      yield* TestClock.adjust("30 seconds")
+      const settled = back.polledAt.length
+      yield* TestClock.adjust("30 seconds")
+      assert.isAtLeast(back.polledAt.length - settled, 29)
+    })
+  )
+
+  it.effect("asks now when told to, once for several requests", () =>
+    Effect.gen(function* () {
+      const web = node(live)
+      const { pollNow } = yield* start({ web: web.driver })
+      yield* TestClock.adjust(300)
+      yield* pollNow("web")
+      yield* pollNow("web")
+      yield* pollNow("web")
+      yield* TestClock.adjust(500)
+      assert.deepStrictEqual(web.polledAt, [0, 300])
+      yield* TestClock.adjust(600)
+      assert.deepStrictEqual(web.polledAt, [0, 300, 1_305])
+    })
+  )
+
+  it.effect("asks again after a poll that was under way when it was told to", () =>
+    Effect.gen(function* () {
+      const web = node(() => ({ takesMs: 200 }))
+      const { pollNow } = yield* start({ web: web.driver })
+      yield* TestClock.adjust(100)
+      yield* pollNow("web")
+      yield* TestClock.adjust(300)
+      assert.deepStrictEqual(web.polledAt, [0, 200])
+    })
+  )
+
+  it.effect("ends every poll under way with its scope", () =>
+    Effect.gen(function* () {
+      const gauge = makeGauge()
+      const nodes = many(10, "node", hanging, gauge)
+      const scope = yield* Scope.make()
+      yield* start(drivers(nodes), { concurrency: 4 }).pipe(Scope.provide(scope))
+      yield* TestClock.adjust(100)
+      assert.strictEqual(gauge.now, 4)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(gauge.now, 0)
+      const before = nodes.flatMap(({ polledAt }) => polledAt).length
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(nodes.flatMap(({ polledAt }) => polledAt).length, before)
+    })
+  )
+})

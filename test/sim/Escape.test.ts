@@ -1,0 +1,139 @@
+/** Every global that leaves the simulated world is named with the place of its call, and is back after the run. */
+import { readFileSync } from "node:fs"
+import { DatabaseSync } from "node:sqlite"
+import { afterEach, assert, describe, it, vi } from "@effect/vitest"
+import { Effect, Fiber, Layer, Schema } from "effect"
+import { HttpClient, HttpRouter, HttpServer } from "effect/http"
+import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import { trapped } from "../../sim/Escape.ts"
+import * as Network from "../../sim/net/Network.ts"
+import * as SimHttpClient from "../../sim/net/SimHttpClient.ts"
+import * as SimHttpServer from "../../sim/net/SimHttpServer.ts"
+import * as Sim from "../../sim/Sim.ts"
+
+afterEach(() => vi.useRealTimers())
+
+const calls: ReadonlyArray<readonly [api: string, call: () => unknown]> = [
+  ["Date.now", () => Date.now()],
+  ["new Date()", () => new Date()],
+  ["Date()", () => Date()],
+  ["Math.random", () => Math.random()],
+  ["performance.now", () => performance.now()],
+  ["setTimeout", () => setTimeout(() => {}, 1)],
+  ["setInterval", () => setInterval(() => {}, 1)],
+  ["setImmediate", () => setImmediate(() => {})],
+  ["queueMicrotask", () => queueMicrotask(() => {})],
+  ["fetch", () => fetch("http://localhost")],
+  ["a promise", () => Promise.resolve().then(() => {})],
+  ["crypto.getRandomValues", () => crypto.getRandomValues(new Uint8Array(1))],
+  ["crypto.randomUUID", () => crypto.randomUUID()]
+]
+
+const source = readFileSync(new URL(import.meta.url), "utf8").split("\n")
+
+const descriptors = () =>
+  [
+    ...["Date", "setTimeout", "setInterval", "setImmediate", "queueMicrotask", "fetch"].map((key) =>
+      Object.getOwnPropertyDescriptor(globalThis, key)
+    ),
+    Object.getOwnPropertyDescriptor(Math, "random"),
+    Object.getOwnPropertyDescriptor(Date, "now"),
+    Object.getOwnPropertyDescriptor(performance, "now"),
+    Object.getOwnPropertyDescriptor(crypto, "randomUUID"),
+    Object.getOwnPropertyDescriptor(Promise.prototype, "then")
+  ] as const
+
+describe("an escape", () => {
+  it.each(calls)("through %s is named with its place, also when the program handles it", (api, call) => {
+    const line = source.findIndex((text) => text.includes(`["${api}", () =>`)) + 1
+    for (const program of [Effect.sync(call), Effect.ignoreCause(Effect.sync(call))]) {
+      const { message, outcome } = Sim.run(program)
+      assert.strictEqual(outcome, "escaped")
+      assert.include(message, `through ${api} at `)
+      assert.include(message, `test/sim/Escape.test.ts:${line}:`)
+    }
+  })
+
+  it("by a promise is told with the fiber that waits for it", () => {
+    const ask = Effect.fn("ask")(() => Effect.promise(() => Promise.resolve(1)))
+    const { message, outcome } = Sim.run(
+      Effect.gen(function* () {
+        yield* Fiber.join(yield* Effect.forkChild(ask()))
+      })
+    )
+    assert.strictEqual(outcome, "escaped")
+    assert.match(message, /through a promise at fiber 1 in ask/)
+  })
+
+  it("is no calculation with a date", () => {
+    const program = Effect.sync(() => [new Date(5).getTime(), Date.UTC(2026, 0), new Date("2026-01-01").getFullYear()])
+    assert.strictEqual(Sim.run(program).outcome, "done")
+    assert.isTrue(Sim.run(Effect.sync(() => new Date(5) instanceof Date)).outcome === "done")
+  })
+
+  it("leaves every global as it was, however the run ends", () => {
+    const before = descriptors()
+    const programs = [Effect.void, Effect.die("no"), Effect.never, Effect.sync(() => Date.now())]
+    for (const program of programs) Sim.run(program)
+    assert.throws(
+      () =>
+        trapped(
+          () => {
+            throw new Error("out")
+          },
+          () => ""
+        ),
+      "out"
+    )
+    assert.deepStrictEqual(descriptors(), before)
+    assert.isAbove(Date.now(), 0)
+  })
+
+  it("gives the false clock of a test back", () => {
+    vi.useFakeTimers({ now: 1_000 })
+    const { Date: before } = globalThis
+    Sim.run(Effect.void)
+    assert.strictEqual(globalThis.Date, before)
+    assert.strictEqual(new Date().getTime(), 1_000)
+  })
+})
+
+describe("what a console is made of stays inside", () => {
+  it("HttpApi over the simulated network", () => {
+    const Api = HttpApi.make("api").add(
+      HttpApiGroup.make("things").add(HttpApiEndpoint.get("one", "/one", { success: Schema.Struct({ n: Schema.Int }) }))
+    )
+    const things = HttpApiBuilder.group(Api, "things", (handlers) =>
+      handlers.handle("one", () => Effect.as(Effect.sleep(3), { n: 1 }))
+    )
+    const routes = HttpApiBuilder.layer(Api).pipe(Layer.provide(things))
+    const server = HttpRouter.serve(routes).pipe(Layer.provide(SimHttpServer.layer({ host: "api", port: 80 })))
+    const program = Effect.gen(function* () {
+      const response = yield* HttpClient.get("http://api/one")
+      const body = yield* response.json
+      if (JSON.stringify(body) !== '{"n":1}') return yield* Effect.die(JSON.stringify(body))
+    }).pipe(
+      Effect.provide(
+        Layer.merge(server, SimHttpClient.layer({ host: "me" })).pipe(
+          Layer.provide(HttpServer.layerServices),
+          Layer.provideMerge(Network.layer())
+        )
+      )
+    )
+    assert.isUndefined(Sim.check(program, { runs: 50 }).failure?.message)
+  })
+
+  it("a database in memory", () => {
+    const program = Effect.sync(() => {
+      const database = new DatabaseSync(":memory:")
+      database.exec("create table t (n integer)")
+      database.prepare("insert into t values (?)").run(7)
+      const row = database.prepare("select n from t").get()
+      database.close()
+      return row?.["n"]
+    })
+    const { exit, outcome } = Sim.run(program)
+    assert.strictEqual(outcome, "done")
+    assert.isTrue(exit?._tag === "Success" && exit.value === 7)
+  })
+})
