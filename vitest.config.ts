@@ -8,6 +8,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: ["test/fixtures/**", "node_modules/**", "dist/**"],
     setupFiles: ["tools/vitest.setup.ts"],
+    reporters: ["default", "./tools/SkippedTests.ts"],
     // A process for each file: what one leaves behind (a trapped global, a server, a handle) does not reach the next.
     pool: "forks",
     maxWorkers: limits.workersMax,
