@@ -23,6 +23,8 @@ const streamNumber: Record<Stream, number> = { schedule: 0, faults: 1, workload:
 export class Choices {
   /** Generators by stream number; strategies draw from the first one themselves. */
   private readonly generators: ReadonlyArray<Prng>
+  /** Choices made so far: of the schedule, and of the other streams by their number. */
+  private scheduled = 0
   private readonly counts = [0, 0, 0, 0]
   private readonly hash: TraceHash
   private readonly recorded: Array<Deviation> | undefined
@@ -41,17 +43,23 @@ export class Choices {
   /** A value from 0 to n - 1 of a stream, n up to 2^32. */
   choose(stream: Stream, n: number): number {
     const value = n <= 1 ? 0 : this.generator(stream).below(n)
-    this.note(stream, value)
+    if (stream === "schedule") this.noteSchedule(value)
+    else this.note(stream, value)
     return value
   }
 
-  /** Counts a choice, made here or by the strategy, in the trace hash and in the deviations. */
-  note(stream: Stream, value: number): void {
+  /** Counts a choice that the strategy made. The trace hash gets to know of it by the switches that it leads to. */
+  noteSchedule(value: number): void {
+    const index = this.scheduled++
+    if (value !== 0) this.recorded?.push({ stream: "schedule", index, value })
+  }
+
+  private note(stream: Exclude<Stream, "schedule">, value: number): void {
     const number = streamNumber[stream]
     const index = this.counts[number] ?? 0
     this.counts[number] = index + 1
     if (value === 0) return
-    if (stream !== "schedule") this.hash.fold(number + 1, value)
+    this.hash.fold(number + 1, value)
     this.recorded?.push({ stream, index, value })
   }
 

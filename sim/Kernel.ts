@@ -33,6 +33,7 @@ import type { Stream } from "./Choices.ts"
 import { fiberName } from "./FiberName.ts"
 import { RunContext } from "./RunContext.ts"
 import type { Chooser, Decision, Strategy } from "./Strategy.ts"
+import { TaskQueue } from "./TaskQueue.ts"
 import { Timers } from "./Timers.ts"
 import type { StepRecord } from "./Trace.ts"
 import { TraceHash } from "./TraceHash.ts"
@@ -77,9 +78,7 @@ export class Kernel implements Scheduler.Scheduler {
   private readonly record: boolean
   private readonly chooser: Chooser
   private readonly timers = new Timers()
-  /** Tasks that could run, oldest first, and the number of the fiber that put each there. */
-  private readonly tasks: Array<() => void> = []
-  private readonly owners: Array<number> = []
+  private readonly tasks = new TaskQueue()
   /** Which of `tasks` runs next when a preemption has already chosen; -1 otherwise. */
   private chosen = -1
   private current: AnyFiber | undefined
@@ -116,7 +115,7 @@ export class Kernel implements Scheduler.Scheduler {
       current: -1,
       resumed: -1,
       runnable: 0,
-      fiberAt: (k: number) => this.owners[k] ?? -1
+      fiberAt: (k: number) => this.tasks.ownerAt(k)
     } satisfies Decision
     this.dispatcher = { scheduleTask: (task) => this.enqueue(task), flush: () => {} }
   }
@@ -150,7 +149,7 @@ export class Kernel implements Scheduler.Scheduler {
     this.decision.current = this.currentNumber
     this.decision.runnable = runnable
     const choice = this.chooser(this.decision)
-    this.choices.note("schedule", choice)
+    this.choices.noteSchedule(choice)
     if (choice === 0) return false
     this.chosen = choice - 1
     this.yielding = this.currentNumber
@@ -162,8 +161,7 @@ export class Kernel implements Scheduler.Scheduler {
   }
 
   private enqueue(task: () => void): void {
-    this.tasks.push(task)
-    this.owners.push(this.yielding >= 0 ? this.yielding : this.currentNumber)
+    this.tasks.push(task, this.yielding >= 0 ? this.yielding : this.currentNumber)
     this.yielding = -1
   }
 
@@ -196,8 +194,9 @@ export class Kernel implements Scheduler.Scheduler {
     // Interrupted before its first step: the task with its body is still queued and would run it, and the interruption
     // would be lost, if this yielded. It ends in this step, without running any code of its own.
     if (isNew && isInterrupted(fiber)) return "ends"
-    if (this.current !== undefined && this.goesOnAtOnce(number)) {
-      this.below.push(this.current)
+    if (this.goesOnAtOnce(number)) {
+      // Without a current one, a task of Effect's own (a queue that wakes its takers, say) resumed it.
+      if (this.current !== undefined) this.below.push(this.current)
       this.endStretch()
       return this.become(fiber, number)
     }
@@ -217,7 +216,7 @@ export class Kernel implements Scheduler.Scheduler {
     this.decision.runnable = this.tasks.length
     const choice = this.chooser(this.decision)
     this.decision.resumed = -1
-    this.choices.note("schedule", choice)
+    this.choices.noteSchedule(choice)
     return choice === 1
   }
 
@@ -259,14 +258,11 @@ export class Kernel implements Scheduler.Scheduler {
         this.decision.current = -1
         this.decision.runnable = this.tasks.length
         index = this.chooser(this.decision)
-        this.choices.note("schedule", index)
+        this.choices.noteSchedule(index)
       }
     }
-    const task = index === 0 ? this.tasks.shift() : this.tasks.splice(index, 1)[0]
-    const owner = index === 0 ? this.owners.shift() : this.owners.splice(index, 1)[0]
-    if (task === undefined || owner === undefined) throw new Error(`Kernel: no task ${index} to run`)
-    this.arriving = owner
-    task()
+    this.arriving = this.tasks.ownerAt(index)
+    this.tasks.take(index)()
     this.arriving = -1
   }
 
@@ -282,8 +278,7 @@ export class Kernel implements Scheduler.Scheduler {
         const fire = due.fire
         due.fire = undefined
         fire?.()
-      })
-      this.owners.push(due.owner)
+      }, due.owner)
     }
     return true
   }
