@@ -9,6 +9,7 @@ import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import * as EventBus from "./bus/EventBus.ts"
+import * as EventLog from "./fleet/EventLog.ts"
 import * as Fleet from "./fleet/Fleet.ts"
 import type { FleetOptions, ManagedNode } from "./fleet/Fleet.ts"
 import * as Registry from "./fleet/Registry.ts"
@@ -54,7 +55,7 @@ export const layer = <R>({
   pages = Layer.empty,
   parts: { bus, hub, registry } = parts
 }: ConsoleSetup<R>) => {
-  const services = hub(options.hub).pipe(
+  const services = Layer.merge(hub(options.hub), EventLog.layer).pipe(
     Layer.provideMerge(Fleet.layer(nodes, options.fleet)),
     Layer.provideMerge(registry),
     Layer.provideMerge(bus)

@@ -84,9 +84,14 @@ export const layer = <R>(
       ) {
         const target = managed.get(node)
         if (target === undefined) return yield* new UnknownNode({ node })
+        const what = `${kind} of ${node} ${formatId(id)}`
         return yield* Operation.run(kind, target.driver, id, options.operations).pipe(
           locks.withLock(`${node}/${formatId(id)}`),
           Effect.ensuring(target.pollNow),
+          Effect.tap(({ detail, outcome, took_ms }) =>
+            Effect.annotateLogs(Effect.logInfo(`${what}: ${outcome}, ${detail}`), { took_ms })
+          ),
+          Effect.tapError((error) => Effect.logWarning(`${what}: ${error.message}`)),
           Effect.catchTag("NodeError", (error) => {
             const unknown = error.reason._tag === "Fault" && error.reason.name === "BAD_NAME"
             return Effect.fail(unknown ? new UnknownProcess({ node, ...id }) : error)

@@ -96,13 +96,11 @@ const perform = Effect.fnUntraced(function* (shell: Shell, action: ProgramAction
   }
 })
 
+/** Every step as it is taken; the fleet logs what it sees of them, for all nodes alike. */
 const logChange = (before: ProgramState, after: ProgramState) => {
-  const { spawnerr, state } = after
-  if (state === before.state && spawnerr === before.spawnerr) return Effect.void
-  const text = `${before.state} -> ${state}`
-  // A reason is told when it comes up, and again with each failed start.
-  const news = spawnerr !== before.spawnerr || state === "BACKOFF" || state === "FATAL"
-  return spawnerr !== "" && news ? Effect.logWarning(`${text}: ${spawnerr}`) : Effect.logInfo(text)
+  if (after.state === before.state && after.spawnerr === before.spawnerr) return Effect.void
+  const text = `${before.state} -> ${after.state}`
+  return Effect.logDebug(after.spawnerr === "" ? text : `${text}: ${after.spawnerr}`)
 }
 
 const handle = Effect.fnUntraced(function* (shell: Shell, { event, reply }: Message) {

@@ -90,7 +90,7 @@ describe("muster serve without a configuration", () => {
         yield* pidsOf(console, ["steady"])
         signal(-console.pid, name)
         yield* nothingLeft(console)
-        assert.match(console.logs(), /RUNNING -> STOPPING.*\n(.*\n)*.*"stopped"/)
+        assert.match(console.logs(), /shutting down.*\n(.*\n)*.*"stopped"/)
       })
     )
   }
