@@ -19,13 +19,14 @@ import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
 
 const workload = fc.record({
+  // A herd comes and goes at the same moments.
+  herd: fc.boolean(),
   // Equal latencies bring more events to the same instant, and so more orders to choose from.
   latencyMsMax: fc.constantFrom(1, 10),
   clients: fc.array(
     fc.record({
-      // Half of all visits begin, or end, at moments that others share.
-      joinAtMs: fc.oneof(fc.constantFrom(0, 1_000), fc.nat(2_000)),
-      stayMs: fc.oneof(fc.constantFrom(0, 1_000), fc.nat(2_000)),
+      joinAtMs: fc.nat(2_000),
+      stayMs: fc.nat(2_000),
       // Frames that are sent before anything is read: many of them fill the outbox.
       chatter: fc.constantFrom(0, 1, 20),
       leave: fc.constantFrom("goodbye", "break", "silent", "reset", "stall")
@@ -65,7 +66,8 @@ const visit = Effect.fnUntraced(function* (world: World.World, name: string, pla
 const program: Property["program"] = Effect.fnUntraced(
   function* (parts) {
     const run = yield* RunContext
-    const { clients, kills, latencyMsMax } = yield* draw(workload)
+    const { clients, herd, kills, latencyMsMax } = yield* draw(workload)
+    const visits = herd ? clients.map((client) => ({ ...client, joinAtMs: 0, stayMs: 1_000 })) : clients
     const nodes = { web: [World.steady("app", "api"), World.steady("app", "worker")] }
     const hub = { ...World.consoleOptions.hub, outboxFramesMax: 8 }
     const world = yield* World.make({
@@ -82,7 +84,7 @@ const program: Property["program"] = Effect.fnUntraced(
     yield* Effect.forkChild(stayer.read)
     yield* Effect.all(
       [
-        Effect.forEach(clients, (client, i) => visit(world, `client-${i}`, client), { concurrency: "unbounded" }),
+        Effect.forEach(visits, (client, i) => visit(world, `client-${i}`, client), { concurrency: "unbounded" }),
         Effect.forEach(kills, (kill) => Effect.andThen(Effect.sleep(kill.atMs), web.kill("app", kill.program)), {
           concurrency: "unbounded"
         })
