@@ -15,6 +15,8 @@ export const PropertyReport = Schema.Struct({
   distinctTraces: Schema.Int,
   /** Digest of the traces of all runs. */
   traceHash: Schema.String,
+  /** How often each kind of fault was injected in all runs. */
+  faults: Schema.Record(Schema.String, Schema.Int),
   /** How often each mark was reached in all runs. */
   sometimes: Schema.Record(Schema.String, Schema.Int),
   failure: Schema.optionalKey(

@@ -41,7 +41,8 @@ const programOf = ({ mutant, property }: Subject) =>
 export interface SweepOptions {
   readonly runs: number
   readonly seed: number
-  readonly onRun?: (index: number) => void
+  /** Called after each run with how many are done. */
+  readonly onRun?: (done: number) => void
 }
 
 export const sweep = (subject: Subject, options: SweepOptions): Sim.CheckResult<void, Violation> =>
@@ -49,7 +50,7 @@ export const sweep = (subject: Subject, options: SweepOptions): Sim.CheckResult<
     runs: options.runs,
     seed: options.seed,
     name: subject.name,
-    onRun: (_, index) => options.onRun?.(index)
+    onRun: (_, index) => options.onRun?.(index + 1)
   })
 
 /** The run of a token again, recorded. */

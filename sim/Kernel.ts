@@ -70,6 +70,7 @@ export class Kernel implements Scheduler.Scheduler {
   readonly choices: Choices
   readonly records: Array<StepRecord> = []
   readonly reached = new Map<string, number>()
+  readonly faults = new Map<string, number>()
   steps = 0
   nowMs = 0
 
@@ -311,7 +312,8 @@ export class Kernel implements Scheduler.Scheduler {
     return Context.empty().pipe(
       Context.add(RunContext, {
         choose: (stream: Stream, n: number) => this.choices.choose(stream, n),
-        reach: (name: string) => this.reached.set(name, (this.reached.get(name) ?? 0) + 1),
+        fault: (kind: string) => count(this.faults, kind),
+        reach: (name: string) => count(this.reached, name),
         steps: () => this.steps,
         defects: () => this.defects()
       }),
@@ -394,6 +396,10 @@ export class Kernel implements Scheduler.Scheduler {
 const describeFiber = (number: number, fiber: AnyFiber): string => {
   const name = fiberName(fiber)
   return name === "" ? `fiber ${number}` : `fiber ${number} in ${name}`
+}
+
+const count = (counts: Map<string, number>, name: string): void => {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
 }
 
 /** Effect keeps this in a field that its types do not show; the test of lost interruptions guards it. */

@@ -10,6 +10,8 @@ export class RunContext extends Context.Service<
   {
     /** An integer below `n` from a stream of choices; 0 is the dullest answer. */
     readonly choose: (stream: Stream, n: number) => number
+    /** Counts an injected fault by its kind. */
+    readonly fault: (kind: string) => void
     /** Counts that something was reached, for `Sim.sometimes`. */
     readonly reach: (name: string) => void
     /** Steps so far: an order of events within the run. */

@@ -77,6 +77,8 @@ export interface RunResult<A, E> {
   readonly token: string
   /** How often each `Sim.sometimes` was reached. */
   readonly sometimes: ReadonlyMap<string, number>
+  /** How often each kind of fault was injected. */
+  readonly faults: ReadonlyMap<string, number>
   /** Defects that ended fibers other than the root; a program may have handled them. */
   readonly defects: ReadonlyArray<string>
   /** Choices that were not the dullest, when recorded. */
@@ -131,6 +133,7 @@ export const run = <A, E>(program: Effect.Effect<A, E, RunContext>, options: Run
     traceHash: kernel.hash.digest,
     token,
     sometimes: kernel.reached,
+    faults: kernel.faults,
     defects: kernel.defects(),
     deviations: kernel.choices.deviations,
     trace: kernel.records
@@ -192,6 +195,7 @@ export interface CheckResult<A, E> {
   /** Digest of the traces of all runs, in their order. */
   readonly traceHash: string
   readonly sometimes: ReadonlyMap<string, number>
+  readonly faults: ReadonlyMap<string, number>
   /** The first run that did not end well, recorded. */
   readonly failure: Failure<A, E> | undefined
 }
@@ -206,6 +210,7 @@ export const check = <A, E>(
   const traces = new Set<string>()
   const digest = new TraceHash()
   const sometimes = new Map<string, number>()
+  const faults = new Map<string, number>()
   let steps = 0
   let virtualMs = 0
   let failure: Failure<A, E> | undefined
@@ -218,10 +223,24 @@ export const check = <A, E>(
     virtualMs += result.virtualMs
     traces.add(result.traceHash)
     digest.fold(parseInt(result.traceHash.slice(0, 8), 16), parseInt(result.traceHash.slice(8), 16))
-    for (const [name, count] of result.sometimes) sometimes.set(name, (sometimes.get(name) ?? 0) + count)
+    addCounts(sometimes, result.sometimes)
+    addCounts(faults, result.faults)
     if (result.outcome !== "done") failure = { ...confirm(program, options, result), run: done }
   }
-  return { runs: done, steps, virtualMs, distinctTraces: traces.size, traceHash: digest.digest, sometimes, failure }
+  return {
+    runs: done,
+    steps,
+    virtualMs,
+    distinctTraces: traces.size,
+    traceHash: digest.digest,
+    sometimes,
+    faults,
+    failure
+  }
+}
+
+const addCounts = (sums: Map<string, number>, counts: ReadonlyMap<string, number>): void => {
+  for (const [name, count] of counts) sums.set(name, (sums.get(name) ?? 0) + count)
 }
 
 /** Does a failing run again, recorded. A second run that differs means that the program is not deterministic. */
@@ -300,6 +319,10 @@ export const chance = (
   ratio: { readonly num: number; readonly den: number }
 ): Effect.Effect<boolean, never, RunContext> =>
   Effect.map(choose(stream, ratio.den), (value) => value >= ratio.den - ratio.num)
+
+/** Counts a fault that the program injects, by its kind: `disk full`. Simulated services count theirs themselves. */
+export const fault = (kind: string): Effect.Effect<void, never, RunContext> =>
+  RunContext.use((context) => Effect.sync(() => context.fault(kind)))
 
 /** Marks that this place was reached. A sweep counts its marks, and shows those that never were. */
 export const sometimes = (name: string): Effect.Effect<void, never, RunContext> =>

@@ -7,6 +7,7 @@ import { findSubject, sweep } from "../../scenarios/Sweep.ts"
 import type { Subject } from "../../scenarios/Sweep.ts"
 import { counted } from "../Counted.ts"
 import { ExitStatus } from "../ExitStatus.ts"
+import * as Progress from "../Progress.ts"
 import * as ResultsFile from "../ResultsFile.ts"
 import { version } from "../Version.ts"
 
@@ -62,7 +63,9 @@ const checkOne = Effect.fnUntraced(function* (
   { seed, seeds }: { readonly seed: number; readonly seeds: number }
 ) {
   const startedMs = performance.now()
-  const result = sweep(subject, { runs: seeds, seed })
+  const progress = Progress.make(subject.name, seeds)
+  const result = sweep(subject, { runs: seeds, seed, onRun: progress.show })
+  progress.clear()
   const wallMs = Math.round(performance.now() - startedMs)
   const { failure } = result
   const { requirements, title } = subject.property
@@ -77,6 +80,7 @@ const checkOne = Effect.fnUntraced(function* (
     wallMs,
     distinctTraces: result.distinctTraces,
     traceHash: result.traceHash,
+    faults: Object.fromEntries(result.faults),
     sometimes: Object.fromEntries(result.sometimes),
     ...(failure === undefined
       ? {}

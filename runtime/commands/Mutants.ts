@@ -8,6 +8,7 @@ import { properties } from "../../scenarios/Properties.ts"
 import { findSubject, sweep } from "../../scenarios/Sweep.ts"
 import { counted } from "../Counted.ts"
 import { ExitStatus } from "../ExitStatus.ts"
+import * as Progress from "../Progress.ts"
 import * as ResultsFile from "../ResultsFile.ts"
 
 /** Runs within which a mutant has to be caught. */
@@ -32,8 +33,10 @@ export const mutants = Command.make(
       for (const { name: id, property } of subjects) {
         for (const mutant of property.mutants) {
           const subject = yield* subjectOf(`${id}+${mutant.id}`)
+          const progress = Progress.make(subject.name, seeds)
           const startedMs = performance.now()
-          const { failure, runs } = sweep(subject, { runs: seeds, seed: 0 })
+          const { failure, runs } = sweep(subject, { runs: seeds, seed: 0, onRun: progress.show })
+          progress.clear()
           const seconds = (performance.now() - startedMs) / millisecondsPerSecond
           const caught = failure !== undefined
           results.push({ id: mutant.id, property: id, caught, runs, seconds })

@@ -8,6 +8,7 @@
 import { Clock, Context, Effect, Layer, Result } from "effect"
 import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { decodeCall, encodeFault, encodeReply } from "../../core/xmlrpc/XmlRpc.ts"
+import { fault } from "../../sim/Sim.ts"
 import * as SimHttpServer from "../../sim/net/SimHttpServer.ts"
 import { answer, shutdownState } from "./SupervisordRpc.ts"
 import type { Answer } from "./SupervisordRpc.ts"
@@ -56,6 +57,7 @@ export const make = Effect.fnUntraced(function* (options: SupervisordOptions) {
     if (authorization !== undefined && request.headers["authorization"] !== authorization) {
       return HttpServerResponse.text("unauthorized", { status: 401, contentType: "text/html" })
     }
+    if (spoilt !== "none") yield* fault(`node ${spoilt}`)
     if (spoilt === "hang") return yield* Effect.never
     if (spoilt === "http500") return HttpServerResponse.text("error", { status: 500, contentType: "text/html" })
     if (spoilt === "malformed") return xml("<?xml version='1.0'?>\n<methodResponse><params>")

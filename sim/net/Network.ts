@@ -102,6 +102,8 @@ interface World {
   readonly hosts: Set<string>
   readonly rules: Array<Rule>
   readonly latencyMs: () => number
+  /** Counts a fault that a rule brought about. */
+  readonly fault: (kind: string) => void
   readonly windowMessages: number
   open: number
 }
@@ -115,6 +117,7 @@ const make = (options: NetworkOptions) =>
       hosts: new Set(),
       rules: [],
       latencyMs: () => options.latencyMsMin + context.choose("faults", choicesMs),
+      fault: context.fault,
       windowMessages: options.windowMessages,
       open: 0
     }
@@ -136,7 +139,10 @@ const make = (options: NetworkOptions) =>
 const verdict = (world: World, packet: Packet): RuleVerdict => {
   for (const rule of world.rules) {
     const answer = rule(packet)
-    if (answer._tag !== "pass") return answer
+    if (answer._tag !== "pass") {
+      world.fault(`${packet.kind} ${answer._tag}`)
+      return answer
+    }
   }
   return { _tag: "pass" }
 }
