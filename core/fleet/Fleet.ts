@@ -15,7 +15,7 @@ import * as KeyedLocks from "./KeyedLocks.ts"
 import type { NodeDriver } from "./NodeDriver.ts"
 import * as Operation from "./Operation.ts"
 import * as Poller from "./Poller.ts"
-import type { PollNow, PollOptions } from "./Poller.ts"
+import type { NodePoller, PollOptions } from "./Poller.ts"
 import { Registry } from "./Registry.ts"
 
 export class UnknownNode extends Schema.TaggedError<UnknownNode>()("UnknownNode", { node: Schema.String }) {}
@@ -30,6 +30,9 @@ export interface FleetOptions {
   readonly poll: PollOptions
   readonly operations: Operation.OperationOptions
 }
+
+/** The longest that the answer to an operation waits for the registry to know of its outcome. */
+const refreshMsMax = 2_000
 
 /** A node to manage: its entry in the registry and how to talk to it. */
 export interface ManagedNode {
@@ -64,10 +67,10 @@ export const layer = <R>(
     Effect.gen(function* () {
       const registry = yield* Registry
       const poller = yield* Poller.make(options.poll)
-      const managed = new Map<string, { readonly driver: NodeDriver; readonly pollNow: PollNow }>()
+      const managed = new Map<string, { readonly driver: NodeDriver; readonly poller: NodePoller }>()
       for (const { driver, entry } of yield* nodes) {
         yield* registry.add(entry)
-        managed.set(entry.name, { driver, pollNow: yield* poller.start(entry.name, driver) })
+        managed.set(entry.name, { driver, poller: yield* poller.start(entry.name, driver) })
       }
       const locks = yield* KeyedLocks.make
 
@@ -87,7 +90,9 @@ export const layer = <R>(
         const what = `${kind} of ${node} ${formatId(id)}`
         return yield* Operation.run(kind, target.driver, id, options.operations).pipe(
           locks.withLock(`${node}/${formatId(id)}`),
-          Effect.ensuring(target.pollNow),
+          Effect.onError(() => target.poller.pollNow),
+          // Whoever asks for the processes next sees what this answer tells.
+          Effect.tap(() => Effect.timeoutOption(target.poller.refresh, refreshMsMax)),
           Effect.tap(({ detail, outcome, took_ms }) =>
             Effect.annotateLogs(Effect.logInfo(`${what}: ${outcome}, ${detail}`), { took_ms })
           ),

@@ -5,7 +5,7 @@
  * nodes that hang, each for a whole deadline, take places only from each other, and a node that is up waits for nobody
  * but other live nodes.
  */
-import { Effect, Queue, Random, type Scope, Semaphore } from "effect"
+import { Deferred, Effect, Queue, Random, Ref, type Scope, Semaphore } from "effect"
 import { describeReason } from "../domain/NodeError.ts"
 import type { NodeError } from "../domain/NodeError.ts"
 import type { PollResult } from "./FleetState.ts"
@@ -22,12 +22,17 @@ export interface PollOptions {
   readonly concurrencyDown: number
 }
 
-/** Asks the node now rather than at its next turn; several requests before it is asked count as one. */
-export type PollNow = Effect.Effect<void>
+/** The polling of one node. */
+export interface NodePoller {
+  /** Asks the node now rather than at its next turn; several requests before it is asked count as one. */
+  readonly pollNow: Effect.Effect<void>
+  /** Asks the node now, and waits until a poll that began after that is recorded. As long as the node takes. */
+  readonly refresh: Effect.Effect<void>
+}
 
 export interface Poller {
   /** Starts polling a node until the scope closes. */
-  readonly start: (name: string, driver: NodeDriver) => Effect.Effect<PollNow, never, Scope.Scope>
+  readonly start: (name: string, driver: NodeDriver) => Effect.Effect<NodePoller, never, Scope.Scope>
 }
 
 export const make = Effect.fnUntraced(function* (options: PollOptions): Effect.fn.Return<Poller, never, Registry> {
@@ -49,15 +54,25 @@ export const make = Effect.fnUntraced(function* (options: PollOptions): Effect.f
 
   const start = Effect.fnUntraced(function* (name: string, driver: NodeDriver) {
     const asked = yield* Queue.sliding<void>(1)
+    /** Done when the next poll to begin is recorded. */
+    const upcoming = yield* Ref.make(yield* Deferred.make<void>())
+    const round = Effect.gen(function* () {
+      const recorded = yield* Ref.getAndSet(upcoming, yield* Deferred.make<void>())
+      const isUp = yield* poll(name, driver)
+      yield* Deferred.succeed(recorded, undefined)
+      return isUp
+    })
     yield* Effect.gen(function* () {
       let up = true
       for (;;) {
-        up = yield* (up ? laneUp : laneDown).withPermit(poll(name, driver))
+        up = yield* (up ? laneUp : laneDown).withPermit(round)
         const spread = options.jitter * (2 * (yield* Random.next) - 1)
         yield* Effect.timeoutOption(Queue.take(asked), options.intervalMs * (1 + spread))
       }
     }).pipe(Effect.withSpan("Poller.node", { attributes: { node: name } }), Effect.forkScoped)
-    return Effect.asVoid(Queue.offer(asked, undefined))
+    const pollNow = Effect.asVoid(Queue.offer(asked, undefined))
+    const refresh = Effect.flatMap(Ref.get(upcoming), (recorded) => Effect.andThen(pollNow, Deferred.await(recorded)))
+    return { pollNow, refresh }
   })
   return { start }
 })

@@ -129,14 +129,15 @@ describe("Fleet", () => {
       yield* Fiber.interrupt(node)
     }).pipe(Effect.provide(layer({ web: slow.driver })))
   )
-  it.effect("shows what an operation did without waiting for the next turn of polling", () =>
+  it.effect("shows what an operation did as soon as it has answered", () =>
     Effect.gen(function* () {
       const fleet = yield* Fleet.Fleet
       yield* TestClock.adjust(1)
-      const stopping = yield* Effect.forkChild(fleet.operate("stop", "web", api))
+      const stopping = yield* Effect.forkChild(Effect.all([fleet.operate("stop", "web", api), fleet.node("web")]))
       yield* TestClock.adjust(1_500)
-      assert.strictEqual((yield* Fiber.join(stopping)).outcome, "done")
-      assert.deepStrictEqual((yield* fleet.node("web")).processes, { STOPPED: 1 })
+      const [result, node] = yield* Fiber.join(stopping)
+      assert.strictEqual(result.outcome, "done")
+      assert.deepStrictEqual(node.processes, { STOPPED: 1 })
     }).pipe(
       Effect.provide(
         layer({

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Effect, Exit, Layer, Logger, Random, Scope } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Layer, Logger, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as EventBus from "../../../core/bus/EventBus.ts"
 import { TimedOut } from "../../../core/domain/NodeError.ts"
@@ -42,12 +42,17 @@ const start = Effect.fnUntraced(function* (nodes: Record<string, NodeDriver>, ch
   const context = yield* Layer.build(services)
   const registry = Context.get(context, Registry.Registry)
   const poller = yield* Effect.provideContext(Poller.make({ ...options, ...changes }), context)
-  const pollNow: Record<string, Poller.PollNow> = {}
+  const pollers: Record<string, Poller.NodePoller> = {}
   for (const [name, driver] of Object.entries(nodes)) {
     yield* registry.add({ name, environment: undefined, kind: "supervisord" })
-    pollNow[name] = yield* poller.start(name, driver)
+    pollers[name] = yield* poller.start(name, driver)
   }
-  return { registry, pollNow: (name: string) => pollNow[name] ?? Effect.die(`no node ${name}`) }
+  const find = (name: string) => pollers[name] ?? { pollNow: Effect.die(`no node ${name}`), refresh: Effect.never }
+  return {
+    registry,
+    pollNow: (name: string) => find(name).pollNow,
+    refresh: (name: string) => find(name).refresh
+  }
 })
 
 const many = (count: number, prefix: string, behaviour: Behaviour, gauge = makeGauge()) =>
@@ -208,6 +213,17 @@ describe("Poller", () => {
       yield* pollNow("web")
       yield* TestClock.adjust(300)
       assert.deepStrictEqual(web.polledAt, [0, 200])
+    })
+  )
+
+  it.effect("refreshes by a poll that begins after it was asked to, and not by the one under way", () =>
+    Effect.gen(function* () {
+      const web = node(() => ({ takesMs: 200 }))
+      const { refresh } = yield* start({ web: web.driver })
+      yield* TestClock.adjust(100)
+      const doneAt = yield* Effect.forkChild(Effect.andThen(refresh("web"), Clock.currentTimeMillis))
+      yield* TestClock.adjust(1_000)
+      assert.strictEqual(yield* Fiber.join(doneAt), 400)
     })
   )
 
