@@ -5,7 +5,7 @@
  *   never waits for a client and never changes the set of clients (R1.2, R1.5).
  * - Each client has a cleanup fiber of its own, owned by the hub. Whoever finds that a client has to go (its session,
  *   the broadcast, the heartbeat, shutdown) completes `closing`; only the cleanup fiber removes it.
- * - The set of clients and the number of the last broadcast event are one immutable value, changed in single steps.
+ * - Who is a member and whose session is not over is one immutable value, changed in single steps.
  */
 import { Context, Deferred, Effect, Exit, Layer, MutableRef, Ref, Schema, Scope } from "effect"
 import { EventBus } from "../bus/EventBus.ts"
