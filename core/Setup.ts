@@ -48,6 +48,9 @@ export const options = ({ hub, operations, poll }: Config): ConsoleOptions => ({
   }
 })
 
+/** Variables of the console's own environment that local programs do not get. */
+const secrets = ["MUSTER_ADMIN_PASSWORD"]
+
 /** Drivers for all nodes; programs of the local node start with them and end with the scope. */
 export const nodes = Effect.fnUntraced(function* (
   config: Config
@@ -59,7 +62,7 @@ export const nodes = Effect.fnUntraced(function* (
   const supervisors = yield* Effect.forEach(config.nodes, (node) => supervisorNode(config, node))
   if (config.programs.length === 0) return supervisors
   const { name } = config.local
-  const driver = yield* LocalDriver.make({ nodeName: name, programs: config.programs }).pipe(
+  const driver = yield* LocalDriver.make({ nodeName: name, programs: config.programs, withhold: secrets }).pipe(
     // The configuration is refused when two of its programs have the same name.
     Effect.orDie
   )

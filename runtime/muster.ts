@@ -39,6 +39,13 @@ const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
   fiber.addObserver((exit) => teardown(exit, (code) => process.exit(code)))
 })
 
+// Whoever reads the output may go away first. That is no reason to end, least of all for a console in service.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error
+  })
+}
+
 runMain(program, {
   disableErrorReporting: true,
   teardown: (exit, onExit) => {

@@ -66,6 +66,20 @@ describe("muster serve without a configuration", () => {
     })
   )
 
+  it.live("goes on when nobody reads its log any more, and still ends in order", () =>
+    Effect.gen(function* () {
+      const console = yield* start()
+      const pids = yield* pidsOf(console, ["steady"])
+      yield* console.closeOutput
+      // Each of these writes to the log.
+      yield* console.operate("restart", ...demo, "ticker")
+      yield* console.operate("stop", ...demo, "ticker")
+      assert.strictEqual((yield* console.node("local")).status, "up")
+      assert.strictEqual((yield* console.stop("SIGTERM")).code, 0)
+      assert.deepStrictEqual(yield* stillRunning(pids), [])
+    })
+  )
+
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     it.live(`ends in order at ${name}, and leaves no process behind`, () =>
       Effect.gen(function* () {

@@ -32,6 +32,8 @@ export interface RealConsole {
   /** `http://127.0.0.1:<port>` */
   readonly url: string
   readonly pid: number
+  /** Stops reading what it writes and closes the pipes, as a reader of logs that dies. */
+  readonly closeOutput: Effect.Effect<void>
   /** What it has written so far, stdout and stderr. */
   readonly logs: () => string
   /** Sends the signal and waits for the end. */
@@ -152,6 +154,10 @@ export const start = Effect.fnUntraced(function* (
     url,
     pid: child.process.pid ?? 0,
     logs,
+    closeOutput: Effect.sync(() => {
+      child.process.stdout?.destroy()
+      child.process.stderr?.destroy()
+    }),
     descendants: child.descendants,
     stop: (signal) =>
       Effect.suspend(() => {
