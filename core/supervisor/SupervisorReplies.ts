@@ -6,25 +6,14 @@
  */
 import { Result, Schema, SchemaIssue } from "effect"
 import { Malformed } from "../domain/NodeError.ts"
-import { formatId, type ProcessInfo } from "../domain/Process.ts"
+import { formatId, ProcessInfo } from "../domain/Process.ts"
 import { fromCode } from "../domain/ProcessState.ts"
 import type { ProgramTiming } from "../fleet/NodeDriver.ts"
 import type { XmlRpcValue } from "../xmlrpc/XmlRpcValue.ts"
 
-const WireProcess = Schema.Struct({
-  group: Schema.String,
-  name: Schema.String,
-  state: Schema.Int,
-  pid: Schema.Int,
-  start: Schema.Int,
-  stop: Schema.Int,
-  now: Schema.Int,
-  exitstatus: Schema.Int,
-  spawnerr: Schema.String,
-  description: Schema.String,
-  stdout_logfile: Schema.String,
-  stderr_logfile: Schema.String
-})
+/** The domain keeps supervisord's names; only of the state the wire has the number alone. */
+const { state: _state, statecode: _statecode, ...sameFields } = ProcessInfo.fields
+const WireProcess = Schema.Struct({ ...sameFields, state: Schema.Int })
 
 const WireProgram = Schema.Struct({
   group: Schema.String,

@@ -1,5 +1,5 @@
 /** A modelled client of the hub: a browser tab or a script that connects, reads frames, answers pings and leaves. */
-import { Clock, Effect, Ref, Schema, type Scope } from "effect"
+import { Effect, Ref, Schema, type Scope } from "effect"
 import { Socket } from "effect/socket"
 import type { Network } from "../../sim/net/Network.ts"
 import * as WebSocketClient from "../../sim/net/WebSocketClient.ts"
@@ -11,7 +11,6 @@ export interface Received {
   readonly type: string
   readonly seq: number | undefined
   readonly text: string
-  readonly atMs: number
 }
 
 export interface HubClientOptions {
@@ -46,8 +45,7 @@ export const connect = Effect.fnUntraced(function* (
     const text = typeof data === "string" ? data : `binary of ${data.length} bytes`
     // A frame of the hub that is no JSON with a type is a bug of the hub.
     const { seq, type } = yield* Effect.orDie(decodeFrame(text))
-    const atMs = yield* Clock.currentTimeMillis
-    yield* Ref.update(received, (frames) => [...frames, { type, seq, text, atMs }])
+    yield* Ref.update(received, (frames) => [...frames, { type, seq, text }])
     if (type === "ping") yield* writer.write(JSON.stringify({ type: "pong" }))
   })
 

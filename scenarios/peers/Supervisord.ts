@@ -31,8 +31,6 @@ export interface Supervisord {
   /** Ends the program of a process as if killed from outside; nothing when none runs. */
   readonly kill: (group: string, name: string) => Effect.Effect<void>
   readonly spoil: (how: Spoilt) => Effect.Effect<void>
-  /** The processes as they are now. */
-  readonly processes: Effect.Effect<ReadonlyArray<ModelProcess>>
 }
 
 /** Starts the model; it serves until the scope closes. All its programs are RUNNING or on the way. */
@@ -82,8 +80,7 @@ export const make = Effect.fnUntraced(function* (options: SupervisordOptions) {
     spoil: (how) =>
       Effect.sync(() => {
         spoilt = how
-      }),
-    processes: Effect.map(settleAll, () => Array.from(processes.values()))
+      })
   }
   return supervisord
 })

@@ -158,3 +158,20 @@ describe("draw", () => {
     assert.deepStrictEqual(smallest, { n: 3, list: [0], text: "" })
   })
 })
+
+describe("chance", () => {
+  it("comes true as often as it says, never at none and always at all", () => {
+    const hits = (num: number) => {
+      let count = 0
+      for (let seed = 0; seed < 2_000; seed++) {
+        const { exit } = Sim.run(Sim.chance("faults", { num, den: 5 }), { seed })
+        if (exit?._tag === "Success" && exit.value) count++
+      }
+      return count
+    }
+    assert.deepStrictEqual([hits(0), hits(5)], [0, 2_000])
+    // Five standard deviations around 400.
+    assert.isAtLeast(hits(1), 310)
+    assert.isAtMost(hits(1), 490)
+  })
+})
