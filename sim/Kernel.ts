@@ -35,7 +35,7 @@ import { RunContext } from "./RunContext.ts"
 import type { Chooser, Decision, Strategy } from "./Strategy.ts"
 import { TaskQueue } from "./TaskQueue.ts"
 import { Timers } from "./Timers.ts"
-import type { StepRecord } from "./Trace.ts"
+import type { Held, StepRecord, Told } from "./Trace.ts"
 import { TraceHash } from "./TraceHash.ts"
 import { makeTracer } from "./SimTracer.ts"
 
@@ -71,6 +71,8 @@ export class Kernel implements Scheduler.Scheduler {
   readonly records: Array<StepRecord> = []
   readonly reached = new Map<string, number>()
   readonly faults = new Map<string, number>()
+  readonly notes = new Map<string, string>()
+  readonly told: Array<Told> = []
   steps = 0
   nowMs = 0
 
@@ -82,6 +84,8 @@ export class Kernel implements Scheduler.Scheduler {
   private readonly tasks = new TaskQueue()
   /** Which of `tasks` runs next when a preemption has already chosen; -1 otherwise. */
   private chosen = -1
+  private readonly held = new Set<Held>()
+  private wallOffsetMs = 0
   private current: AnyFiber | undefined
   private currentNumber = -1
   /** Fibers that were current when another went on on their stack, the innermost last. */
@@ -314,6 +318,15 @@ export class Kernel implements Scheduler.Scheduler {
         choose: (stream: Stream, n: number) => this.choices.choose(stream, n),
         fault: (kind: string) => count(this.faults, kind),
         reach: (name: string) => count(this.reached, name),
+        tell: (what: () => string) => {
+          if (this.record)
+            this.told.push({ step: this.steps, atMs: this.nowMs, fiber: this.currentNumber, text: what() })
+        },
+        note: (name: string, value: string) => void this.notes.set(name, value),
+        hold: (kind: string, what: string) => this.hold(kind, what),
+        shiftWallClock: (ms: number) => {
+          this.wallOffsetMs += ms
+        },
         steps: () => this.steps,
         defects: () => this.defects()
       }),
@@ -332,9 +345,9 @@ export class Kernel implements Scheduler.Scheduler {
   }
 
   private clock(): Clock.Clock {
-    const millis = () => epochMs + Math.floor(this.nowMs)
+    const millis = () => epochMs + Math.floor(this.nowMs + this.wallOffsetMs)
     const monotonic = () => BigInt(Math.round(this.nowMs * 1e6))
-    const nanos = () => BigInt(epochMs) * 1_000_000n + monotonic()
+    const nanos = () => BigInt(epochMs) * 1_000_000n + BigInt(Math.round((this.nowMs + this.wallOffsetMs) * 1e6))
     return {
       currentTimeMillisUnsafe: millis,
       currentTimeMillis: Effect.sync(millis),
@@ -354,6 +367,12 @@ export class Kernel implements Scheduler.Scheduler {
         timer.fire = undefined
       })
     })
+  }
+
+  private hold(kind: string, what: string): () => void {
+    const held: Held = { kind, what, by: this.fiberInCharge() }
+    this.held.add(held)
+    return () => void this.held.delete(held)
   }
 
   // Reports -----------------------------------------------------------------------------------------------------------

@@ -10,10 +10,21 @@ export class RunContext extends Context.Service<
   {
     /** An integer below `n` from a stream of choices; 0 is the dullest answer. */
     readonly choose: (stream: Stream, n: number) => number
-    /** Counts an injected fault by its kind. */
+    /** Counts an injected fault by its kind, and tells it in the story. */
     readonly fault: (kind: string) => void
     /** Counts that something was reached, for `Sim.sometimes`. */
     readonly reach: (name: string) => void
+    /** Adds a line in domain words to the story of the run. Asked for only in runs whose story is kept. */
+    readonly tell: (what: () => string) => void
+    /** Something about the whole run that a report must show: a swarm's draw, an option. */
+    readonly note: (name: string, value: string) => void
+    /**
+     * A resource is held from now on until the function that this gives is called (once; more often does nothing).
+     * What is still held when the program has ended is a leak, reported with the fiber that took it.
+     */
+    readonly hold: (kind: string, what: string) => () => void
+    /** Moves the wall clock against the monotonic one, by milliseconds; timers do not notice. */
+    readonly shiftWallClock: (ms: number) => void
     /** Steps so far: an order of events within the run. */
     readonly steps: () => number
     /** Defects so far that ended fibers other than the root, whoever may have handled them. */

@@ -153,7 +153,17 @@ describe("draw", () => {
   })
 
   it("gives the smallest values when every choice is the dullest", () => {
-    const dull = RunContext.of({ choose: () => 0, fault: () => {}, reach: () => {}, steps: () => 0, defects: () => [] })
+    const dull = RunContext.of({
+      choose: () => 0,
+      fault: () => {},
+      reach: () => {},
+      tell: () => {},
+      note: () => {},
+      hold: () => () => {},
+      shiftWallClock: () => {},
+      steps: () => 0,
+      defects: () => []
+    })
     const smallest = Effect.runSync(Effect.provideService(draw(things), RunContext, dull))
     assert.deepStrictEqual(smallest, { n: 3, list: [0], text: "" })
   })
