@@ -50,7 +50,7 @@ export const sweep = (subject: Subject, options: SweepOptions): Sim.CheckResult<
     runs: options.runs,
     seed: options.seed,
     name: subject.name,
-    onRun: (_, index) => options.onRun?.(index + 1)
+    ...(options.onRun === undefined ? {} : { onRun: options.onRun })
   })
 
 /** The run of a token again, recorded. */

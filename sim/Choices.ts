@@ -10,67 +10,122 @@ import type { TraceHash } from "./TraceHash.ts"
 
 export const streams = ["schedule", "faults", "workload", "data"] as const
 export type Stream = (typeof streams)[number]
+/** The streams that programs and services draw from; the strategy answers for the schedule. */
+export type DrawnStream = Exclude<Stream, "schedule">
 
-/** One choice that was not the dullest: the `index`-th of its stream gave `value`. */
+/**
+ * One choice that was not the dullest: the `index`-th of its stream gave `value`. The rest names it in a way that
+ * outlasts changes to other parts of the run.
+ */
 export interface Deviation {
   readonly stream: Stream
   readonly index: number
   readonly value: number
+  /** Path of the fiber that it befell, or that drew it; `-` outside of any. */
+  readonly fiber: string
+  /** Schedule: the fiber's own steps before it. Other streams: how many choices of the stream it had drawn before. */
+  readonly at: number
+  /** Schedule only: path of the fiber that ran instead. */
+  readonly to?: string
+}
+
+/** Gives the values of the choices that programs and services draw. */
+export interface ChoiceSource {
+  /** From 0 to n - 1, n from 2 to 2^32: the `index`-th choice of the stream, drawn by the fiber of this path. */
+  readonly value: (stream: DrawnStream, n: number, index: number, fiber: () => string) => number
 }
 
 const streamNumber: Record<Stream, number> = { schedule: 0, faults: 1, workload: 2, data: 3 }
 
+/** Choices from a seed, one generator for each stream. */
+export const seeded = (seed: number): ChoiceSource => {
+  const generators = {
+    faults: new Prng(seed, streamNumber.faults),
+    workload: new Prng(seed, streamNumber.workload),
+    data: new Prng(seed, streamNumber.data)
+  }
+  return { value: (stream, n) => generators[stream].below(n) }
+}
+
+/** The generator of the schedule of a seed, for the strategy to draw from. */
+export const scheduling = (seed: number): Prng => new Prng(seed, streamNumber.schedule)
+
+export interface ChoicesOptions {
+  readonly source: ChoiceSource
+  readonly hash: TraceHash
+  /** Keeps the deviations. */
+  readonly record: boolean
+  /** Number and path of the fiber that runs. */
+  readonly drawer: () => number
+  readonly pathOf: (fiber: number) => string
+}
+
 export class Choices {
-  /** Generators by stream number; strategies draw from the first one themselves. */
-  private readonly generators: ReadonlyArray<Prng>
   /** Choices made so far: of the schedule, and of the other streams by their number. */
   private scheduled = 0
   private readonly counts = [0, 0, 0, 0]
-  private readonly hash: TraceHash
-  private readonly recorded: Array<Deviation> | undefined
+  private readonly drawnByFiber = new Map<string, number>()
+  private readonly options: ChoicesOptions
+  private readonly recorded: Array<Deviation> = []
 
-  constructor(options: { readonly seed: number; readonly hash: TraceHash; readonly record: boolean }) {
-    this.generators = streams.map((_, i) => new Prng(options.seed, i))
-    this.hash = options.hash
-    this.recorded = options.record ? [] : undefined
-  }
-
-  /** The generator of the schedule stream, for the strategy to draw from. */
-  get scheduling(): Prng {
-    return this.generator("schedule")
+  constructor(options: ChoicesOptions) {
+    this.options = options
   }
 
   /** A value from 0 to n - 1 of a stream, n up to 2^32. */
-  choose(stream: Stream, n: number): number {
-    const value = n <= 1 ? 0 : this.generator(stream).below(n)
-    if (stream === "schedule") this.noteSchedule(value)
-    else this.note(stream, value)
+  choose(stream: DrawnStream, n: number): number {
+    const number = streamNumber[stream]
+    const index = this.counts[number] ?? 0
+    this.counts[number] = index + 1
+    const { drawer, hash, pathOf, record, source } = this.options
+    const fiber = () => pathOf(drawer())
+    const value = n <= 1 ? 0 : source.value(stream, n, index, fiber)
+    if (value !== 0) hash.fold(number + 1, value)
+    if (record) {
+      const path = fiber()
+      const at = this.count(`${number}${path}`)
+      if (value !== 0) this.recorded.push({ stream, index, value, fiber: path, at })
+    }
     return value
   }
 
   /** Counts a choice that the strategy made. The trace hash gets to know of it by the switches that it leads to. */
-  noteSchedule(value: number): void {
-    const index = this.scheduled++
-    if (value !== 0) this.recorded?.push({ stream: "schedule", index, value })
+  noteSchedule(): void {
+    this.scheduled++
   }
 
-  private note(stream: Exclude<Stream, "schedule">, value: number): void {
-    const number = streamNumber[stream]
-    const index = this.counts[number] ?? 0
-    this.counts[number] = index + 1
-    if (value === 0) return
-    this.hash.fold(number + 1, value)
-    this.recorded?.push({ stream, index, value })
+  /** Records the latest choice of the strategy, one that was not the dullest. */
+  recordSchedule(value: number, fiber: number, at: number, to: number): void {
+    const { pathOf } = this.options
+    this.recorded.push({
+      stream: "schedule",
+      index: this.scheduled - 1,
+      value,
+      fiber: pathOf(fiber),
+      at,
+      to: pathOf(to)
+    })
+  }
+
+  /** Choices that the strategy made. */
+  get decisions(): number {
+    return this.scheduled
+  }
+
+  /** How many values were drawn from each stream. */
+  get drawn(): Readonly<Record<DrawnStream, number>> {
+    const of = (stream: DrawnStream) => this.counts[streamNumber[stream]] ?? 0
+    return { faults: of("faults"), workload: of("workload"), data: of("data") }
   }
 
   /** The deviations so far, in the order in which they were made; empty unless the run records. */
   get deviations(): ReadonlyArray<Deviation> {
-    return this.recorded ?? []
+    return this.recorded
   }
 
-  private generator(stream: Stream): Prng {
-    const generator = this.generators[streamNumber[stream]]
-    if (generator === undefined) throw new Error(`Choices: no generator for stream ${stream}`)
-    return generator
+  private count(key: string): number {
+    const count = this.drawnByFiber.get(key) ?? 0
+    this.drawnByFiber.set(key, count + 1)
+    return count
   }
 }

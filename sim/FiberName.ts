@@ -5,9 +5,16 @@ import type { Fiber } from "effect"
 export const fiberName = (fiber: Fiber.Fiber<unknown, unknown>): string => {
   const frame = fiber.cache.stackFrame
   if (frame !== undefined) {
+    const known = names.get(frame)
+    if (known !== undefined) return known
     const place = /\(?((?:file:\/\/|\/)[^\s()]+:\d+:\d+)\)?/.exec(frame.stack() ?? "")?.[1]
-    return place === undefined ? frame.name : `${frame.name} (${place.replace(/^.*\/(?=[^/]+\/[^/]+$)/, "")})`
+    const name = place === undefined ? frame.name : `${frame.name} (${place.replace(/^.*\/(?=[^/]+\/[^/]+$)/, "")})`
+    names.set(frame, name)
+    return name
   }
   const span = fiber.cache.span
   return span?._tag === "Span" ? span.name : ""
 }
+
+/** Reading a place formats a stack; many operations share a frame. */
+const names = new WeakMap<object, string>()

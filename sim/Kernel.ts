@@ -10,37 +10,29 @@
  *   on Effect's own runtime, or yields, so that its resumption becomes a task among the others.
  * - `Clock.sleep` registers a timer; when nothing is runnable the clock jumps to the next one. All timers of an instant
  *   become runnable together, so that their order is a choice as well.
+ * - Effect tells its fiber metrics of each fiber that starts, which gives the tree of forks.
  *
- * Not modelled: code takes no virtual time, so a timer never overtakes a fiber that is runnable. Wider than real: a
- * fiber that was started immediately may be preempted before its first step.
+ * Not modelled: code takes no virtual time, so a timer overtakes a fiber that is runnable only where a scenario lets
+ * timers be late (`slowCode`). Wider than real: a fiber that was started immediately may be preempted before its first
+ * step.
  */
-import {
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  type Fiber,
-  Logger,
-  Metric,
-  Random,
-  type Scheduler,
-  Tracer
-} from "effect"
+import { Effect, Exit, type Fiber, type Scheduler } from "effect"
 import { describeError } from "./DescribeError.ts"
-import { Choices } from "./Choices.ts"
-import type { Stream } from "./Choices.ts"
+import { Choices, scheduling } from "./Choices.ts"
+import type { ChoiceSource } from "./Choices.ts"
 import { fiberName } from "./FiberName.ts"
-import { RunContext } from "./RunContext.ts"
-import type { Chooser, Decision, Strategy } from "./Strategy.ts"
+import { Hosts } from "./Hosts.ts"
+import { kernelContext } from "./KernelContext.ts"
+import { Lineage } from "./Lineage.ts"
+import { Recorder } from "./Recorder.ts"
+import type { RunContext } from "./RunContext.ts"
+import type { Ratio } from "./Rules.ts"
+import type { Chooser, Strategy } from "./Strategy.ts"
 import { TaskQueue } from "./TaskQueue.ts"
 import { Timers } from "./Timers.ts"
-import type { Held, StepRecord, Told } from "./Trace.ts"
+import type { Timer } from "./Timers.ts"
+import type { Held } from "./Trace.ts"
 import { TraceHash } from "./TraceHash.ts"
-import { makeTracer } from "./SimTracer.ts"
-
-/** The wall clock of every run starts here: 2026-01-01T00:00:00Z. The monotonic clock starts at 0. */
-export const epochMs = 1_767_225_600_000
 
 /** Effect needs two steps after a preemption to get back to where it was; yielding earlier would never progress. */
 const stepsBeforeYield = 3
@@ -52,76 +44,112 @@ const spinWindow = 2_000
 const fibersKept = 1_024
 
 export interface KernelOptions {
+  /** For the strategy; what programs draw comes from `source`. */
   readonly seed: number
   readonly strategy: Strategy
+  readonly source: ChoiceSource
   readonly stepsMax: number
-  /** Keeps the deviations and a record of every switch. */
-  readonly record: boolean
+  /** Keeps the deviations; `story` keeps what is told, the switches and the operations too. */
+  readonly record: "nothing" | "deviations" | "story"
 }
 
-/** How the loop ended: the root fiber is done, nothing can move any more, or the step limit was reached. */
-export type Ending = "done" | "deadlock" | "step-limit"
+/** How the loop ended: the root fiber is done, nothing can move any more, the step limit, or a broken invariant. */
+export type Ending = "done" | "deadlock" | "step-limit" | "violated"
 
-type AnyFiber = Fiber.Fiber<unknown, unknown>
+export type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** An interruption that a scenario asked for, at a step of the run. */
+interface DueInterrupt {
+  readonly fiber: AnyFiber
+  readonly number: number
+  readonly at: number
+}
+
+export interface Invariant {
+  readonly what: string
+  /** Undefined while it holds, else what is wrong. */
+  readonly check: () => string | undefined
+}
 
 export class Kernel implements Scheduler.Scheduler {
   readonly executionMode = "async"
   readonly hash = new TraceHash()
   readonly choices: Choices
-  readonly records: Array<StepRecord> = []
+  readonly recorder: Recorder | undefined
   readonly reached = new Map<string, number>()
   readonly faults = new Map<string, number>()
   readonly notes = new Map<string, string>()
-  readonly told: Array<Told> = []
+  readonly held = new Set<Held>()
+  readonly lineage = new Lineage()
+  readonly hosts = new Hosts()
+  readonly invariants = new Set<Invariant>()
   steps = 0
   nowMs = 0
+  wallOffsetMs = 0
+  /** How often the clock goes on although a fiber could run; a fault. */
+  lateness: Ratio | undefined
+  /** The invariant that broke, in words. */
+  violation: string | undefined
 
   private readonly stepsMax: number
   private readonly watchedFrom: number
+  /** The next step at which there is more to do than to choose: see `notice`. */
+  private noticeAt: number
   private readonly record: boolean
   private readonly chooser: Chooser
   private readonly timers = new Timers()
   private readonly tasks = new TaskQueue()
   /** Which of `tasks` runs next when a preemption has already chosen; -1 otherwise. */
   private chosen = -1
-  private readonly held = new Set<Held>()
-  private wallOffsetMs = 0
   private current: AnyFiber | undefined
   private currentNumber = -1
+  private lastNumber = -1
   /** Fibers that were current when another went on on their stack, the innermost last. */
   private readonly below: Array<AnyFiber> = []
   /** Owner of the task being dispatched, until its first fiber shows up. */
   private arriving = -1
   /** The fiber that is about to put its own resumption into the queue because we told it to yield. */
   private yielding = -1
+  /** The fiber that was just forked and whose body is about to be put into the queue. */
+  private newborn = -1
   private stepsAtSwitch = 0
   private base = -1
   /** The root, then every fiber that is not known to have ended without a defect. */
   private fibers: Array<AnyFiber> = []
   private fibersAtPrune = fibersKept
   private readonly seen: Array<boolean> = []
+  /** Steps that each fiber took, up to its latest switch. */
+  private readonly own: Array<number> = []
+  private interrupts: ReadonlyArray<DueInterrupt> = []
   private aborted = false
   private spinning: Map<number, number> | undefined
-  private readonly decision: {
-    current: number
-    resumed: number
-    runnable: number
-    readonly fiberAt: (k: number) => number
-  }
+  private readonly decision
   private readonly dispatcher: Scheduler.SchedulerDispatcher
 
   constructor(options: KernelOptions) {
     this.stepsMax = options.stepsMax
     this.watchedFrom = Math.max(0, options.stepsMax - spinWindow)
-    this.record = options.record
-    this.choices = new Choices({ seed: options.seed, hash: this.hash, record: options.record })
-    this.chooser = options.strategy.begin(this.choices.scheduling)
+    this.noticeAt = this.watchedFrom
+    this.record = options.record !== "nothing"
+    this.recorder = options.record === "story" ? new Recorder() : undefined
+    const pathOf = (fiber: number) => this.lineage.path(fiber)
+    this.choices = new Choices({
+      source: options.source,
+      hash: this.hash,
+      record: this.record,
+      drawer: () => this.currentNumber,
+      pathOf
+    })
+    this.chooser = options.strategy.begin(scheduling(options.seed))
     this.decision = {
       current: -1,
       resumed: -1,
       runnable: 0,
-      fiberAt: (k: number) => this.tasks.ownerAt(k)
-    } satisfies Decision
+      fiberAt: (k: number) => this.tasks.ownerAt(k),
+      subject: () => this.subject(),
+      ownSteps: () => this.ownSteps(this.subject()),
+      pathOf
+    }
     this.dispatcher = { scheduleTask: (task) => this.enqueue(task), flush: () => {} }
   }
 
@@ -129,15 +157,26 @@ export class Kernel implements Scheduler.Scheduler {
   run<A, E>(
     program: Effect.Effect<A, E, RunContext>
   ): { readonly ending: Ending; readonly exit: Exit.Exit<A, E> | undefined } {
-    const root = Effect.runForkWith(this.context())(program, { scheduler: this })
+    const root = Effect.runForkWith(kernelContext(this))(program, { scheduler: this })
     for (;;) {
       this.endStretch()
       this.below.length = 0
-      if (this.aborted) return { ending: "step-limit", exit: undefined }
+      if (this.aborted) return { ending: this.violation === undefined ? "step-limit" : "violated", exit: undefined }
       const exit = root.pollUnsafe()
       if (exit !== undefined) return { ending: "done", exit }
-      if (this.tasks.length === 0 && !this.fireTimers()) return { ending: "deadlock", exit: undefined }
+      if (this.tasks.length === 0 ? !this.fireTimers() : this.lateness !== undefined && !this.letTimersBeLate()) {
+        return { ending: "deadlock", exit: undefined }
+      }
+      if (this.tasks.length > 0) this.dispatch()
+    }
+  }
+
+  /** Lets what is runnable after the end of the program come to rest, without moving the clock. */
+  settle(): void {
+    while (this.tasks.length > 0 && !this.aborted) {
       this.dispatch()
+      this.endStretch()
+      this.below.length = 0
     }
   }
 
@@ -148,14 +187,15 @@ export class Kernel implements Scheduler.Scheduler {
       const arrival = this.arrive(fiber)
       if (arrival !== "current") return arrival === "yields"
     }
-    if (++this.steps > this.watchedFrom && this.overLimit()) return true
+    if (++this.steps > this.noticeAt && this.notice(fiber)) return true
     const runnable = this.tasks.length
     if (runnable === 0 || fiber.currentOpCount < stepsBeforeYield) return false
     this.decision.current = this.currentNumber
     this.decision.runnable = runnable
     const choice = this.chooser(this.decision)
-    this.choices.noteSchedule(choice)
+    this.choices.noteSchedule()
     if (choice === 0) return false
+    if (this.record) this.recordChoice(choice, this.tasks.ownerAt(choice - 1))
     this.chosen = choice - 1
     this.yielding = this.currentNumber
     return true
@@ -165,9 +205,21 @@ export class Kernel implements Scheduler.Scheduler {
     return this.dispatcher
   }
 
+  /** A fiber starts: the one that runs has forked it, and will put it into the queue or run it at once. */
+  born(): void {
+    const number = this.lineage.born(this.currentNumber)
+    this.newborn = number
+    if (this.recorder !== undefined && this.current !== undefined) this.recorder.born(number, this.current)
+    this.hosts.inherit(number, this.currentNumber)
+  }
+
   private enqueue(task: () => void): void {
-    this.tasks.push(task, this.yielding >= 0 ? this.yielding : this.currentNumber)
+    const owner = this.yielding >= 0 ? this.yielding : this.newborn >= 0 ? this.newborn : this.currentNumber
     this.yielding = -1
+    this.newborn = -1
+    // Whatever wakes a fiber of a crashed host: it never runs again.
+    if (this.hosts.isDead(owner)) return
+    this.tasks.push(task, owner)
   }
 
   /**
@@ -177,10 +229,17 @@ export class Kernel implements Scheduler.Scheduler {
    */
   private arrive(fiber: AnyFiber): "current" | "yields" | "ends" {
     const number = this.numberOf(fiber)
+    this.newborn = -1
     const isNew = this.seen[number] !== true
     if (isNew) {
       this.seen[number] = true
+      // A program that replaces the fiber metrics hides births from us.
+      while (this.lineage.size <= number) this.lineage.born(this.currentNumber)
       if (this.fibers.push(fiber) >= this.fibersAtPrune) this.prune()
+    }
+    if (this.hosts.isDead(number)) {
+      this.yielding = number
+      return "yields"
     }
     if (this.current === undefined) {
       if (isNew || number === this.arriving) return this.become(fiber, number)
@@ -220,14 +279,33 @@ export class Kernel implements Scheduler.Scheduler {
     this.decision.resumed = number
     this.decision.runnable = this.tasks.length
     const choice = this.chooser(this.decision)
+    this.choices.noteSchedule()
+    if (choice === 1 && this.record) this.recordChoice(1, number)
     this.decision.resumed = -1
-    this.choices.noteSchedule(choice)
     return choice === 1
   }
 
   private numberOf(fiber: AnyFiber): number {
     if (this.base < 0) this.base = fiber.id
     return fiber.id - this.base
+  }
+
+  private recordChoice(choice: number, to: number): void {
+    const subject = this.subject()
+    this.choices.recordSchedule(choice, subject, this.ownSteps(subject), to)
+    if (this.recorder === undefined) return
+    const { current, resumed } = this.decision
+    const kind = resumed >= 0 ? "at-once" : current >= 0 ? "preempted" : "picked"
+    this.recorder.switched(this.place(), { kind, fiber: current >= 0 ? current : subject, to })
+  }
+
+  private subject(): number {
+    const { resumed } = this.decision
+    return resumed >= 0 ? resumed : this.currentNumber >= 0 ? this.currentNumber : this.lastNumber
+  }
+
+  private ownSteps(number: number): number {
+    return (this.own[number] ?? 0) + (number === this.currentNumber ? this.steps - this.stepsAtSwitch : 0)
   }
 
   // Loop --------------------------------------------------------------------------------------------------------------
@@ -239,15 +317,12 @@ export class Kernel implements Scheduler.Scheduler {
       const steps = this.steps - this.stepsAtSwitch
       this.hash.fold(number, steps)
       if (this.steps >= this.hash.markDue) this.hash.mark(this.steps)
-      if (this.record && this.current !== undefined) {
-        this.records.push({
-          step: this.stepsAtSwitch,
-          steps,
-          atMs: this.nowMs,
-          fiber: number,
-          name: fiberName(this.current)
-        })
+      this.own[number] = (this.own[number] ?? 0) + steps
+      if (this.recorder !== undefined && this.current !== undefined) {
+        this.recorder.stretch({ step: this.stepsAtSwitch, steps, atMs: this.nowMs, fiber: number }, this.current)
       }
+      if (this.invariants.size > 0) this.checkInvariants()
+      this.lastNumber = number
     }
     this.stepsAtSwitch = this.steps
     this.current = undefined
@@ -263,7 +338,8 @@ export class Kernel implements Scheduler.Scheduler {
         this.decision.current = -1
         this.decision.runnable = this.tasks.length
         index = this.chooser(this.decision)
-        this.choices.noteSchedule(index)
+        this.choices.noteSchedule()
+        if (index > 0 && this.record) this.recordChoice(index, this.tasks.ownerAt(index))
       }
     }
     this.arriving = this.tasks.ownerAt(index)
@@ -279,6 +355,7 @@ export class Kernel implements Scheduler.Scheduler {
     this.hash.fold(-1, Math.round(at * 1000) | 0)
     for (let timer = this.timers.takeDue(this.nowMs); timer !== undefined; timer = this.timers.takeDue(this.nowMs)) {
       const due = timer
+      if (this.hosts.isDead(due.owner)) continue
       this.tasks.push(() => {
         const fire = due.fire
         due.fire = undefined
@@ -288,16 +365,65 @@ export class Kernel implements Scheduler.Scheduler {
     return true
   }
 
+  /** Sometimes lets the clock go on while fibers could run, as when their code takes long. */
+  private letTimersBeLate(): true {
+    const { lateness } = this
+    if (lateness !== undefined && this.timers.nextAt() !== undefined) {
+      if (this.choices.choose("faults", lateness.den) >= lateness.den - lateness.num) {
+        this.fault("slow code")
+        this.fireTimers()
+      }
+    }
+    return true
+  }
+
+  /** What is due at a step beside the choice: an interruption, a broken invariant, the end of the run. True to yield. */
+  private notice(fiber: AnyFiber): boolean {
+    if (this.aborted) return true
+    if (this.steps > this.watchedFrom && this.overLimit()) return true
+    const due = this.interrupts.find(({ at }) => this.steps > at)
+    // Interrupting another fiber preempts this one, which has to be possible.
+    if (due === undefined || (due.fiber !== fiber && fiber.currentOpCount < stepsBeforeYield)) return false
+    this.interrupts = this.interrupts.filter((other) => other !== due)
+    this.renewNotice()
+    if (due.fiber.pollUnsafe() !== undefined) return false
+    this.fault("interrupted")
+    this.recorder?.tell(this.place(), `fault: ${describeFiber(due.number, due.fiber)} is interrupted`)
+    if (due.fiber === fiber) {
+      fiber.interruptUnsafe()
+      return false
+    }
+    this.tasks.push(() => due.fiber.interruptUnsafe(), due.number)
+    this.chosen = this.tasks.length - 1
+    this.yielding = this.currentNumber
+    return true
+  }
+
   /** A run that is given up has taken exactly `stepsMax` steps: with that limit its token replays to the same end. */
   private overLimit(): boolean {
     if (this.steps > this.stepsMax) {
       this.steps = this.stepsMax
-      this.aborted = true
+      this.abort()
       return true
     }
     this.spinning ??= new Map()
     this.spinning.set(this.currentNumber, (this.spinning.get(this.currentNumber) ?? 0) + 1)
     return false
+  }
+
+  private abort(): void {
+    this.aborted = true
+    this.noticeAt = -1
+  }
+
+  private checkInvariants(): void {
+    for (const { check, what } of this.invariants) {
+      if (this.aborted) return
+      const wrong = check()
+      if (wrong === undefined) continue
+      this.violation = `always: ${what}: ${wrong}`
+      this.abort()
+    }
   }
 
   /** Keeps a long run with many short fibers from growing; waits for twice the rest, to cost little per fiber. */
@@ -309,70 +435,56 @@ export class Kernel implements Scheduler.Scheduler {
     this.fibersAtPrune = Math.max(fibersKept, 2 * this.fibers.length)
   }
 
-  // Services ----------------------------------------------------------------------------------------------------------
+  // For services ------------------------------------------------------------------------------------------------------
 
-  private context(): Context.Context<RunContext> {
-    const data = (n: number) => this.choices.choose("data", n)
-    return Context.empty().pipe(
-      Context.add(RunContext, {
-        choose: (stream: Stream, n: number) => this.choices.choose(stream, n),
-        fault: (kind: string) => count(this.faults, kind),
-        reach: (name: string) => count(this.reached, name),
-        tell: (what: () => string) => {
-          if (this.record)
-            this.told.push({ step: this.steps, atMs: this.nowMs, fiber: this.currentNumber, text: what() })
-        },
-        note: (name: string, value: string) => void this.notes.set(name, value),
-        hold: (kind: string, what: string) => this.hold(kind, what),
-        shiftWallClock: (ms: number) => {
-          this.wallOffsetMs += ms
-        },
-        steps: () => this.steps,
-        defects: () => this.defects()
-      }),
-      Context.add(Clock.Clock, this.clock()),
-      Context.add(Random.Random, {
-        nextIntUnsafe: () => data(2 ** 32) * 2 ** 21 + data(2 ** 21) - 2 ** 52,
-        nextDoubleUnsafe: () => data(2 ** 32) / 2 ** 32
-      }),
-      Context.add(
-        Tracer.Tracer,
-        makeTracer(() => data(2 ** 32))
-      ),
-      Context.add(Metric.MetricRegistry, new Map()),
-      Context.add(Logger.CurrentLoggers, new Set())
-    )
+  /** Registers a timer of the fiber that runs. */
+  addTimer(afterMs: number, fire: () => void): Timer {
+    return this.timers.add(this.nowMs + afterMs, this.currentNumber, fire)
   }
 
-  private clock(): Clock.Clock {
-    const millis = () => epochMs + Math.floor(this.nowMs + this.wallOffsetMs)
-    const monotonic = () => BigInt(Math.round(this.nowMs * 1e6))
-    const nanos = () => BigInt(epochMs) * 1_000_000n + BigInt(Math.round((this.nowMs + this.wallOffsetMs) * 1e6))
-    return {
-      currentTimeMillisUnsafe: millis,
-      currentTimeMillis: Effect.sync(millis),
-      currentTimeNanosUnsafe: nanos,
-      currentTimeNanos: Effect.sync(nanos),
-      monotonicTimeNanosUnsafe: monotonic,
-      monotonicTimeNanos: Effect.sync(monotonic),
-      sleep: (duration) => this.sleep(Math.max(0, Duration.toMillis(duration)))
-    }
+  /** Counts an injected fault. */
+  fault(kind: string): void {
+    count(this.faults, kind)
   }
 
-  private sleep(ms: number): Effect.Effect<void> {
-    if (!Number.isFinite(ms)) return Effect.never
-    return Effect.callback<void>((resume) => {
-      const timer = this.timers.add(this.nowMs + ms, this.currentNumber, () => resume(Effect.void))
-      return Effect.sync(() => {
-        timer.fire = undefined
-      })
-    })
+  /** Counts that something was reached. */
+  reach(name: string): void {
+    count(this.reached, name)
   }
 
-  private hold(kind: string, what: string): () => void {
-    const held: Held = { kind, what, by: this.fiberInCharge() }
+  /** Where a line of the story belongs. */
+  place(): { readonly step: number; readonly atMs: number; readonly fiber: number } {
+    return { step: this.steps, atMs: this.nowMs, fiber: this.currentNumber }
+  }
+
+  hold(kind: string, what: string): () => void {
+    const held: Held = { kind, what, by: this.fiberInCharge(), host: this.hosts.hostOf(this.currentNumber) }
     this.held.add(held)
     return () => void this.held.delete(held)
+  }
+
+  /** Interrupts a fiber after so many more steps of the run, if it has not ended by then. */
+  interruptAfter(fiber: AnyFiber, steps: number): void {
+    this.interrupts = [...this.interrupts, { fiber, number: this.numberOf(fiber), at: this.steps + steps }]
+    this.renewNotice()
+  }
+
+  private renewNotice(): void {
+    if (!this.aborted) this.noticeAt = Math.min(this.watchedFrom, ...this.interrupts.map(({ at }) => at))
+  }
+
+  /** The fiber that runs, and all that it forks from now on, belong to this host. */
+  enterHost(host: number): void {
+    this.hosts.enter(host, this.currentNumber)
+  }
+
+  /** Stops all fibers of a host where they are. None of their code runs again, finalizers included. */
+  killHost(host: number): void {
+    this.hosts.kill(host)
+    this.tasks.keep((owner) => !this.hosts.isDead(owner))
+    for (const held of this.held) if (held.host === host) this.held.delete(held)
+    // A fiber that kills its own host stops before its next step: it has to arrive again.
+    if (this.hosts.isDead(this.currentNumber)) this.endStretch()
   }
 
   // Reports -----------------------------------------------------------------------------------------------------------
@@ -382,11 +494,12 @@ export class Kernel implements Scheduler.Scheduler {
     return this.current === undefined ? "" : describeFiber(this.currentNumber, this.current)
   }
 
-  /** Fibers of the run that have not ended. */
-  unfinished(): ReadonlyArray<string> {
-    return this.fibers
-      .filter((fiber) => fiber.pollUnsafe() === undefined)
-      .map((fiber) => describeFiber(this.numberOf(fiber), fiber))
+  /** Fibers of the run that have not ended; those of crashed hosts do not count. */
+  waiting(): ReadonlyArray<{ readonly number: number; readonly fiber: AnyFiber }> {
+    return this.fibers.flatMap((fiber) => {
+      const number = this.numberOf(fiber)
+      return fiber.pollUnsafe() === undefined && !this.hosts.isDead(number) ? [{ number, fiber }] : []
+    })
   }
 
   /** Defects with which fibers other than the root ended, whoever may have handled them. */
@@ -412,7 +525,7 @@ export class Kernel implements Scheduler.Scheduler {
   }
 }
 
-const describeFiber = (number: number, fiber: AnyFiber): string => {
+export const describeFiber = (number: number, fiber: AnyFiber): string => {
   const name = fiberName(fiber)
   return name === "" ? `fiber ${number}` : `fiber ${number} in ${name}`
 }

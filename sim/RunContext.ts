@@ -3,13 +3,15 @@
  * Programs under test need not know it.
  */
 import { Context } from "effect"
-import type { Stream } from "./Choices.ts"
+import type { DrawnStream } from "./Choices.ts"
+import type { AnyFiber, Invariant } from "./Kernel.ts"
+import type { Ratio } from "./Rules.ts"
 
 export class RunContext extends Context.Service<
   RunContext,
   {
     /** An integer below `n` from a stream of choices; 0 is the dullest answer. */
-    readonly choose: (stream: Stream, n: number) => number
+    readonly choose: (stream: DrawnStream, n: number) => number
     /** Counts an injected fault by its kind, and tells it in the story. */
     readonly fault: (kind: string) => void
     /** Counts that something was reached, for `Sim.sometimes`. */
@@ -25,6 +27,18 @@ export class RunContext extends Context.Service<
     readonly hold: (kind: string, what: string) => () => void
     /** Moves the wall clock against the monotonic one, by milliseconds; timers do not notice. */
     readonly shiftWallClock: (ms: number) => void
+    /** From now on the clock sometimes goes on although a fiber could run; undefined ends that. */
+    readonly letTimersBeLate: (chance: Ratio | undefined) => void
+    /** Interrupts a fiber after so many more steps of the run, if it has not ended by then. */
+    readonly interruptAfter: (fiber: AnyFiber, steps: number) => void
+    /** The number of a new host, above 0. After a crash it is up again under another number. */
+    readonly newHost: () => number
+    /** The fiber that runs, and all that it forks from now on, belong to the host of this number. */
+    readonly enterHost: (host: number) => void
+    /** Stops the fibers of a host for good, without their finalizers. */
+    readonly killHost: (host: number) => void
+    /** Checks an invariant at every switch of fibers until the function that this gives is called. */
+    readonly always: (invariant: Invariant) => () => void
     /** Steps so far: an order of events within the run. */
     readonly steps: () => number
     /** Defects so far that ended fibers other than the root, whoever may have handled them. */

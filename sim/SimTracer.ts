@@ -1,5 +1,6 @@
 /** A tracer whose span and trace ids come from the run and not from the machine. */
-import { Option, Tracer } from "effect"
+import { type Fiber, Option, Tracer } from "effect"
+import type { Recorder } from "./Recorder.ts"
 
 const hexDigits = (draw: () => number, words: number): string => {
   let text = ""
@@ -7,8 +8,14 @@ const hexDigits = (draw: () => number, words: number): string => {
   return text
 }
 
-/** `draw` gives integers below 2^32; ids are drawn when first read, as Effect's own tracer does. */
-export const makeTracer = (draw: () => number): Tracer.Tracer => {
+/** The method of an operation that Effect's run loop calls; the tracer stands in for the loop where it has a context. */
+const evaluate = "~effect/Effect/evaluate"
+
+/**
+ * `draw` gives integers below 2^32; ids are drawn when first read, as Effect's own tracer does. With a recorder, every
+ * operation is noted before it is carried out.
+ */
+export const makeTracer = (draw: () => number, recorder: Recorder | undefined): Tracer.Tracer => {
   class SimSpan extends Tracer.NativeSpan {
     override get traceId(): string {
       return (this._traceId ??= Option.getOrUndefined(this.parent)?.traceId ?? hexDigits(draw, 4))
@@ -17,5 +24,15 @@ export const makeTracer = (draw: () => number): Tracer.Tracer => {
       return (this._spanId ??= hexDigits(draw, 2))
     }
   }
-  return Tracer.make({ span: (options) => new SimSpan(options) })
+  return Tracer.make({
+    span: (options) => new SimSpan(options),
+    ...(recorder === undefined
+      ? {}
+      : {
+          context: <X>(operation: Tracer.EffectPrimitive<X>, fiber: Fiber.Fiber<unknown, unknown>): X => {
+            recorder.operation(operation, fiber)
+            return operation[evaluate](fiber)
+          }
+        })
+  })
 }

@@ -1,5 +1,6 @@
 /**
- * How a run picks among the fibers that could go on. One small interface, one file for each strategy.
+ * How a run picks among the fibers that could go on, and how a sweep plans its runs. Two small interfaces; one file for
+ * each that follows them.
  */
 import type { Prng } from "./Prng.ts"
 
@@ -11,15 +12,14 @@ export interface Decision {
   readonly resumed: number
   /** How many tasks wait to run beside the current fiber. */
   readonly runnable: number
-  /** Number of the fiber that put the k-th oldest waiting task there. */
+  /** Number of the fiber that the k-th oldest waiting task (from 0) would run. */
   readonly fiberAt: (k: number) => number
-}
-
-export interface Strategy {
-  /** As it stands in tokens and on the command line. */
-  readonly name: string
-  /** Prepares a run. All randomness must come from `prng`. */
-  readonly begin: (prng: Prng) => Chooser
+  /** The fiber that it befalls: the current or resumed one, or else the one that ran last. */
+  readonly subject: () => number
+  /** Steps that the subject has taken itself so far. */
+  readonly ownSteps: () => number
+  /** Path of a fiber in the tree of forks. */
+  readonly pathOf: (fiber: number) => string
 }
 
 /**
@@ -30,3 +30,52 @@ export interface Strategy {
  * - Without: k runs the (k + 1)-th oldest.
  */
 export type Chooser = (decision: Decision) => number
+
+export interface Strategy {
+  /** With its parameters, as it stands in tokens: letters, digits, `-` and `_`. */
+  readonly name: string
+  /** Prepares a run. All randomness must come from `prng`. */
+  readonly begin: (prng: Prng) => Chooser
+  /** What the run that was begun last could have done otherwise, for strategies that learn from it. */
+  readonly branches?: () => Branches
+}
+
+/** The decisions of one run, in their order. */
+export interface Branches {
+  /** For each: twice the number of its options, plus 1 when any but the first counts as a preemption. */
+  readonly points: ReadonlyArray<number>
+  /** There were more than are listed. */
+  readonly cut: boolean
+}
+
+/** A run to do. */
+export interface PlannedRun {
+  readonly strategy: Strategy
+  readonly seed: number
+}
+
+/** What a plan gets to know of a run. */
+export interface RunSummary {
+  readonly decisions: number
+  /** No earlier run of the sweep had this trace. */
+  readonly isNew: boolean
+  readonly branches: Branches | undefined
+}
+
+/**
+ * The runs of one sweep, in rounds. A round depends only on the results of earlier rounds, so that its runs may be done
+ * in any order and on any number of threads.
+ */
+export interface Plan {
+  /** The next round, of at most `runsMax` runs; empty when nothing is left to explore. */
+  readonly next: (runsMax: number) => ReadonlyArray<PlannedRun>
+  /** Results of the round before, in the order of its runs. */
+  readonly learn: (results: ReadonlyArray<RunSummary>) => void
+}
+
+export interface Planner {
+  /** As it stands on the command line. */
+  readonly name: string
+  /** `seedOf` gives the seed of the i-th run of the sweep. */
+  readonly begin: (seedOf: (index: number) => number) => Plan
+}

@@ -1,13 +1,13 @@
 /**
  * The token of a run: enough to do it again and to notice when the program is no longer the same.
  *
- * `m1.NAME.STRATEGY.SEED.STEPS.HASH.MARKS`, with SEED in base 36 (a leading `-` for a negative one), STEPS in base 36,
- * HASH the 16 digits of the trace hash and MARKS two base64url characters for each step that is a power of two. It is
- * safe in a URL, a shell and a file name.
+ * `m2.NAME.STRATEGY.SEED.STEPS.HASH.MARKS`, with SEED in base 36 (a leading `-` for a negative one), STEPS in base 36,
+ * HASH the 16 digits of the trace hash and MARKS two base64url characters for each step that is a power of two. A run
+ * whose choices are written out has them as one more part. It is safe in a URL, a shell and a file name.
  */
 import { Result, Schema } from "effect"
 
-const version = "m1"
+const version = "m2"
 const nameMax = 60
 
 export interface Token {
@@ -18,6 +18,8 @@ export interface Token {
   readonly steps: number
   readonly traceHash: string
   readonly marks: ReadonlyArray<number>
+  /** Choices that are written out, as `encodeScript` gives them. */
+  readonly script: string | undefined
 }
 
 /** The text is no token, or one of another version. */
@@ -37,11 +39,12 @@ export const formatToken = (token: Token): string =>
     token.seed.toString(36),
     token.steps.toString(36),
     token.traceHash,
-    token.marks.map((mark) => alphabet.charAt(mark >> 6) + alphabet.charAt(mark & 63)).join("")
+    token.marks.map((mark) => alphabet.charAt(mark >> 6) + alphabet.charAt(mark & 63)).join(""),
+    ...(token.script === undefined ? [] : [token.script])
   ].join(".")
 
 const pattern =
-  /^([A-Za-z0-9_+-]{1,60})\.([a-z0-9-]+)\.(-?[0-9a-z]{1,11})\.([0-9a-z]{1,11})\.([0-9a-f]{16})\.((?:[A-Za-z0-9_-]{2})*)$/
+  /^([\w+-]{1,60})\.([\w-]+)\.(-?[0-9a-z]{1,11})\.([0-9a-z]{1,11})\.([0-9a-f]{16})\.((?:[\w-]{2})*)(?:\.([\w-]+))?$/
 
 export const parseToken = (text: string): Result.Result<Token, TokenError> => {
   const trimmed = text.trim()
@@ -51,7 +54,7 @@ export const parseToken = (text: string): Result.Result<Token, TokenError> => {
   const parts = pattern.exec(trimmed.slice(version.length + 1))
   if (parts === null)
     return fail(`${quote(trimmed)} is no whole token: expected ${version}.NAME.STRATEGY.SEED.STEPS.HASH.MARKS`)
-  const [, name = "", strategy = "", seed = "", steps = "", traceHash = "", marks = ""] = parts
+  const [, name = "", strategy = "", seed = "", steps = "", traceHash = "", marks = "", script] = parts
   const numbers = { seed: parseInt(seed, 36), steps: parseInt(steps, 36) }
   for (const [field, value] of Object.entries(numbers)) {
     if (!Number.isSafeInteger(value)) return fail(`${quote(trimmed)} is no whole token: its ${field} is over 2^53 - 1`)
@@ -64,7 +67,8 @@ export const parseToken = (text: string): Result.Result<Token, TokenError> => {
     marks: Array.from(
       { length: marks.length / 2 },
       (_, i) => alphabet.indexOf(marks.charAt(2 * i)) * 64 + alphabet.indexOf(marks.charAt(2 * i + 1))
-    )
+    ),
+    script
   })
 }
 

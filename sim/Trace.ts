@@ -1,24 +1,39 @@
-/** What a recorded run keeps of each stretch that a fiber ran without a switch. */
-export interface StepRecord {
-  /** Steps taken before this stretch. */
+/** What a recorded run keeps. */
+import type { Site } from "./Sites.ts"
+
+/** A moment of a run. */
+export interface Place {
+  /** Steps taken before it. */
   readonly step: number
-  /** Steps in it. */
-  readonly steps: number
   /** Virtual time, milliseconds since the start of the run. */
   readonly atMs: number
-  /** Number of the fiber: 0 is the root, then by order of creation. */
+  /** Number of the fiber: 0 is the root, then by order of creation; -1 outside of any. */
   readonly fiber: number
+}
+
+/** A stretch that a fiber ran without a switch. */
+export interface StepRecord extends Place {
+  /** Steps in it. */
+  readonly steps: number
+  /** The function that the fiber was in at its end, with its place where Effect knows it; "" when unknown. */
   readonly name: string
+  /** What it did that touches the world, where the program asked for it. */
+  readonly operations: ReadonlyArray<Site>
 }
 
 /** A line that a service or a scenario told, in domain words. */
-export interface Told {
-  /** Steps taken before it. */
-  readonly step: number
-  readonly atMs: number
-  /** Number of the fiber, -1 outside of any. */
-  readonly fiber: number
+export interface Told extends Place {
   readonly text: string
+}
+
+/**
+ * A choice of the schedule that was not the dullest: the current fiber was preempted, one that was not the oldest was
+ * picked when none ran, or one that was resumed went on at once.
+ */
+export interface SwitchRecord extends Place {
+  readonly kind: "preempted" | "picked" | "at-once"
+  /** Number of the fiber that runs now. */
+  readonly to: number
 }
 
 /** A resource that somebody took and has not given back. */
@@ -28,4 +43,6 @@ export interface Held {
   readonly what: string
   /** The fiber that took it, as reports name it. */
   readonly by: string
+  /** The simulated host of that fiber; 0 is the scenario. */
+  readonly host: number
 }

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fc from "fast-check"
-import { Choices, streams } from "../../sim/Choices.ts"
+import { Choices, seeded, streams } from "../../sim/Choices.ts"
 import { draw } from "../../sim/Draw.ts"
 import { Prng } from "../../sim/Prng.ts"
 import { RunContext } from "../../sim/RunContext.ts"
@@ -43,15 +43,17 @@ describe("Prng", () => {
 })
 
 describe("Choices", () => {
-  const make = () => new Choices({ seed: 9, hash: new TraceHash(), record: true })
+  const make = () =>
+    new Choices({ source: seeded(9), hash: new TraceHash(), record: true, drawer: () => 3, pathOf: (n) => `0.${n}` })
+  const drawn = streams.filter((stream) => stream !== "schedule")
 
   it("of one stream do not shift another", () => {
-    for (const stream of streams) {
+    for (const stream of drawn) {
       const quiet = make()
       const busy = make()
       const values = Array.from({ length: 20 }, () => quiet.choose(stream, 1_000))
       const disturbed = Array.from({ length: 20 }, () => {
-        for (const other of streams) if (other !== stream) busy.choose(other, 7)
+        for (const other of drawn) if (other !== stream) busy.choose(other, 7)
         return busy.choose(stream, 1_000)
       })
       assert.deepStrictEqual(disturbed, values)
@@ -60,14 +62,14 @@ describe("Choices", () => {
 
   it("differ between streams", () => {
     const choices = make()
-    assert.strictEqual(new Set(streams.map((stream) => choices.choose(stream, 2 ** 32))).size, streams.length)
+    assert.strictEqual(new Set(drawn.map((stream) => choices.choose(stream, 2 ** 32))).size, drawn.length)
   })
 
   it("keep the deviations by stream and index, without the dull ones", () => {
     const choices = make()
     const values = Array.from({ length: 20 }, () => choices.choose("faults", 3))
     const expected = values.flatMap((value, index) =>
-      value === 0 ? [] : [{ stream: "faults" as const, index, value }]
+      value === 0 ? [] : [{ stream: "faults" as const, index, value, fiber: "0.3", at: index }]
     )
     assert.deepStrictEqual(choices.deviations, expected)
     assert.isBelow(expected.length, 20)
@@ -161,6 +163,12 @@ describe("draw", () => {
       note: () => {},
       hold: () => () => {},
       shiftWallClock: () => {},
+      letTimersBeLate: () => {},
+      interruptAfter: () => {},
+      newHost: () => 1,
+      enterHost: () => {},
+      killHost: () => {},
+      always: () => () => {},
       steps: () => 0,
       defects: () => []
     })

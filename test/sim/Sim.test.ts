@@ -256,19 +256,14 @@ describe("the step limit", () => {
 
 describe("check", () => {
   it("stops at the first failure and counts what it did", () => {
-    const results: Array<Sim.RunResult<unknown, unknown>> = []
-    const checked = Sim.check(lostUpdate, { runs: 500, seed: 40, onRun: (result) => results.push(result) })
+    const counted: Array<number> = []
+    const checked = Sim.check(lostUpdate, { runs: 500, seed: 40, onRun: (done) => counted.push(done) })
     assert.strictEqual(checked.failure?.run, checked.runs)
-    assert.strictEqual(checked.failure?.seed, 40 + checked.runs - 1)
     assert.deepStrictEqual(
-      results.map((result) => result.outcome === "done"),
-      results.map((_, i) => i < checked.runs - 1)
+      counted,
+      counted.map((_, i) => i + 1)
     )
-    assert.strictEqual(checked.distinctTraces, new Set(results.map((result) => result.traceHash)).size)
-    assert.strictEqual(
-      checked.steps,
-      results.reduce((sum, result) => sum + result.steps, 0)
-    )
+    assert.strictEqual(counted.length, checked.runs)
     assert.isAbove(checked.failure?.trace.length ?? 0, 0)
     assert.isAbove(checked.failure?.deviations.length ?? 0, 0)
   })
@@ -319,7 +314,7 @@ describe("replay", () => {
     const refusal = (text: string, name?: string) =>
       Result.getOrThrow(Result.flip(Sim.replay(lostUpdate, text, name === undefined ? {} : { name }))).message
     assert.include(refusal(token, "other"), "is of program, not of other")
-    assert.include(refusal(token.replace(".random.", ".magic.")), "strategy magic is unknown; known are")
-    assert.include(refusal("m1.x.random.zzzzzzzzzzz.1.0123456789abcdef."), "seed")
+    assert.include(refusal(token.replace(/\.list-[^.]*\./, ".magic.")), "strategy magic is unknown; this version has")
+    assert.include(refusal("m2.x.random.zzzzzzzzzzz.1.0123456789abcdef."), "seed")
   })
 })

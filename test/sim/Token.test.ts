@@ -13,7 +13,8 @@ const tokens = fc.record({
   traceHash: fc
     .array(fc.integer({ min: 0, max: 15 }), { minLength: 16, maxLength: 16 })
     .map((digits) => digits.map((digit) => digit.toString(16)).join("")),
-  marks: fc.array(fc.integer({ min: 0, max: 4095 }), { maxLength: 31 })
+  marks: fc.array(fc.integer({ min: 0, max: 4095 }), { maxLength: 31 }),
+  script: fc.option(fc.stringMatching(/^[A-Za-z0-9_-]{1,20}$/), { nil: undefined })
 })
 
 describe("tokens", () => {
@@ -21,7 +22,7 @@ describe("tokens", () => {
     fc.assert(
       fc.property(tokens, (token) => {
         const text = formatToken(token)
-        assert.match(text, /^[A-Za-z0-9_+.-]{1,199}$/)
+        assert.match(text, /^[A-Za-z0-9_+.-]{1,219}$/)
         const parsed = Result.getOrThrow(parseToken(` ${text}\n`))
         assert.deepStrictEqual(parsed, { ...token, name: tokenName(token.name), seed: token.seed + 0 })
         assert.strictEqual(formatToken(parsed), text)
@@ -34,7 +35,7 @@ describe("tokens", () => {
     const broken = fc.oneof(
       fc.string({ unit: "binary" }),
       fc.tuple(fc.nat(real.length), fc.string()).map(([at, text]) => real.slice(0, at) + text + real.slice(at + 1)),
-      fc.constantFrom("m1.x.random.zzzzzzzzzzz.1.0123456789abcdef.", "m1.x.random.1.zzzzzzzzzzz.0123456789abcdef.")
+      fc.constantFrom("m2.x.random.zzzzzzzzzzz.1.0123456789abcdef.", "m2.x.random.1.zzzzzzzzzzz.0123456789abcdef.")
     )
     fc.assert(
       fc.property(broken, (text) => {
@@ -47,8 +48,8 @@ describe("tokens", () => {
 
   it("say what is wrong with a text", () => {
     const refusal = (text: string) => Result.getOrThrow(Result.flip(parseToken(text))).message
-    assert.include(refusal("m0.x"), 'begins with "m1."')
-    assert.include(refusal("m1.x"), "no whole token")
-    assert.include(refusal("m1.x.random.1.zzzzzzzzzzz.0123456789abcdef."), "its steps is over 2^53 - 1")
+    assert.include(refusal("m0.x"), 'begins with "m2."')
+    assert.include(refusal("m2.x"), "no whole token")
+    assert.include(refusal("m2.x.random.1.zzzzzzzzzzz.0123456789abcdef."), "its steps is over 2^53 - 1")
   })
 })

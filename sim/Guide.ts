@@ -1,0 +1,80 @@
+/**
+ * Tolerant replay: a run led by deviations that are found again by what they befell, not by their index. A deviation
+ * of the schedule belongs to a step of a fiber, one of another stream to a draw of a fiber, so that taking some
+ * deviations away leaves most of the others in force. What is not met again is dropped.
+ */
+import { seeded } from "./Choices.ts"
+import type { ChoiceSource, Deviation, DrawnStream } from "./Choices.ts"
+import type { Decision, Strategy } from "./Strategy.ts"
+
+export interface Guided {
+  readonly strategy: Strategy
+  readonly source: ChoiceSource
+}
+
+/** `dataSeed` undefined makes all data the dullest. For one run only: it counts what it meets. */
+export const guided = (deviations: ReadonlyArray<Deviation>, dataSeed: number | undefined): Guided => ({
+  strategy: guidedStrategy(deviations),
+  source: guidedSource(deviations, dataSeed)
+})
+
+/** Where a fiber's own schedule leaves the canonical one: paths of the fibers to run instead, by its own steps. */
+type Turns = Map<number, Array<string>>
+
+const guidedStrategy = (deviations: ReadonlyArray<Deviation>): Strategy => ({
+  name: "guided",
+  begin: () => {
+    const turnsByPath = new Map<string, Turns>()
+    for (const { at, fiber, stream, to } of deviations) {
+      if (stream !== "schedule" || to === undefined) continue
+      const turns: Turns = turnsByPath.get(fiber) ?? new Map()
+      turnsByPath.set(fiber, turns)
+      turns.set(at, [...(turns.get(at) ?? []), to])
+    }
+    const turnsByNumber: Array<Turns | null | undefined> = []
+    return (decision) => {
+      const subject = decision.subject()
+      let turns = turnsByNumber[subject]
+      if (turns === undefined) {
+        turns = turnsByPath.get(decision.pathOf(subject)) ?? null
+        if (subject >= 0) turnsByNumber[subject] = turns
+      }
+      if (turns === null) return 0
+      const wanted = turns.get(decision.ownSteps())
+      return wanted === undefined ? 0 : turnTo(decision, wanted)
+    }
+  }
+})
+
+/** The option that runs one of the fibers wanted; takes it from the list. */
+const turnTo = (decision: Decision, wanted: Array<string>): number => {
+  const { current, resumed, runnable } = decision
+  const take = (path: string): boolean => {
+    const i = wanted.indexOf(path)
+    if (i < 0) return false
+    wanted.splice(i, 1)
+    return true
+  }
+  if (resumed >= 0) return take(decision.pathOf(resumed)) ? 1 : 0
+  for (let k = 0; k < runnable; k++) {
+    if (take(decision.pathOf(decision.fiberAt(k)))) return current >= 0 ? k + 1 : k
+  }
+  return 0
+}
+
+const guidedSource = (deviations: ReadonlyArray<Deviation>, dataSeed: number | undefined): ChoiceSource => {
+  const values = new Map<string, number>()
+  for (const { at, fiber, stream, value } of deviations) values.set(`${stream} ${fiber} ${at}`, value)
+  const data = dataSeed === undefined ? undefined : seeded(dataSeed)
+  const drawn = new Map<string, number>()
+  return {
+    value: (stream: DrawnStream, n, index, fiber) => {
+      if (stream === "data") return data?.value(stream, n, index, fiber) ?? 0
+      const drawer = `${stream} ${fiber()}`
+      const at = drawn.get(drawer) ?? 0
+      drawn.set(drawer, at + 1)
+      const value = values.get(`${drawer} ${at}`) ?? 0
+      return value < n ? value : 0
+    }
+  }
+}

@@ -1,0 +1,89 @@
+/** The services that a run provides: the run itself, the virtual clock, seeded randomness, tracer and metrics. */
+import { Clock, Context, Duration, Effect, Logger, Metric, Random, Tracer } from "effect"
+import type { DrawnStream } from "./Choices.ts"
+import type { AnyFiber, Invariant, Kernel } from "./Kernel.ts"
+import { RunContext } from "./RunContext.ts"
+import type { Ratio } from "./Rules.ts"
+import { makeTracer } from "./SimTracer.ts"
+
+/** The wall clock of every run starts here: 2026-01-01T00:00:00Z. The monotonic clock starts at 0. */
+export const epochMs = 1_767_225_600_000
+
+export const kernelContext = (kernel: Kernel): Context.Context<RunContext> => {
+  const data = (n: number) => kernel.choices.choose("data", n)
+  return Context.empty().pipe(
+    Context.add(RunContext, runContext(kernel)),
+    Context.add(Clock.Clock, clock(kernel)),
+    Context.add(Random.Random, {
+      nextIntUnsafe: () => data(2 ** 32) * 2 ** 21 + data(2 ** 21) - 2 ** 52,
+      nextDoubleUnsafe: () => data(2 ** 32) / 2 ** 32
+    }),
+    Context.add(
+      Tracer.Tracer,
+      makeTracer(() => data(2 ** 32), kernel.recorder)
+    ),
+    Context.add(Metric.MetricRegistry, new Map()),
+    Context.add(Metric.FiberRuntimeMetrics, { recordFiberStart: () => kernel.born(), recordFiberEnd: () => {} }),
+    Context.add(Logger.CurrentLoggers, new Set(kernel.recorder === undefined ? [] : [storyLogger(kernel)]))
+  )
+}
+
+const runContext = (kernel: Kernel): RunContext["Service"] => ({
+  choose: (stream: DrawnStream, n: number) => kernel.choices.choose(stream, n),
+  fault: (kind: string) => kernel.fault(kind),
+  reach: (name: string) => kernel.reach(name),
+  tell: (what: () => string) => {
+    if (kernel.recorder !== undefined) kernel.recorder.tell(kernel.place(), what())
+  },
+  note: (name: string, value: string) => void kernel.notes.set(name, value),
+  hold: (kind: string, what: string) => kernel.hold(kind, what),
+  shiftWallClock: (ms: number) => {
+    kernel.wallOffsetMs += ms
+  },
+  letTimersBeLate: (chance: Ratio | undefined) => {
+    kernel.lateness = chance
+  },
+  interruptAfter: (fiber: AnyFiber, steps: number) => kernel.interruptAfter(fiber, steps),
+  newHost: () => kernel.hosts.add(),
+  enterHost: (host: number) => kernel.enterHost(host),
+  killHost: (host: number) => kernel.killHost(host),
+  always: (invariant: Invariant) => {
+    kernel.invariants.add(invariant)
+    return () => void kernel.invariants.delete(invariant)
+  },
+  steps: () => kernel.steps,
+  defects: () => kernel.defects()
+})
+
+/** What a program logs belongs to the story of its run. */
+const storyLogger = (kernel: Kernel) =>
+  Logger.make<unknown, void>(({ logLevel, message }) => {
+    const text = (Array.isArray(message) ? message : [message]).map(String).join(" ")
+    kernel.recorder?.tell(kernel.place(), `log ${logLevel.toLowerCase()}: ${text}`)
+  })
+
+const clock = (kernel: Kernel): Clock.Clock => {
+  const wallMs = () => kernel.nowMs + kernel.wallOffsetMs
+  const millis = () => epochMs + Math.floor(wallMs())
+  const nanos = () => BigInt(epochMs) * 1_000_000n + BigInt(Math.round(wallMs() * 1e6))
+  const monotonic = () => BigInt(Math.round(kernel.nowMs * 1e6))
+  return {
+    currentTimeMillisUnsafe: millis,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanosUnsafe: nanos,
+    currentTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: monotonic,
+    monotonicTimeNanos: Effect.sync(monotonic),
+    sleep: (duration) => sleep(kernel, Math.max(0, Duration.toMillis(duration)))
+  }
+}
+
+const sleep = (kernel: Kernel, ms: number): Effect.Effect<void> => {
+  if (!Number.isFinite(ms)) return Effect.never
+  return Effect.callback<void>((resume) => {
+    const timer = kernel.addTimer(ms, () => resume(Effect.void))
+    return Effect.sync(() => {
+      timer.fire = undefined
+    })
+  })
+}

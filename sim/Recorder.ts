@@ -1,0 +1,69 @@
+/** Keeps the story of a run: its stretches with the operations in them, what was told, and where fibers were started. */
+import type { AnyFiber } from "./Kernel.ts"
+import { fiberName } from "./FiberName.ts"
+import { siteOf } from "./Sites.ts"
+import type { Site } from "./Sites.ts"
+import type { Place, StepRecord, SwitchRecord, Told } from "./Trace.ts"
+
+/** Operations kept in all; a longer run is told without those that come later. */
+const operationsMax = 50_000
+
+/** What Effect builds for its own control flow says nothing to a reader. */
+const plumbing = /^(?:|Core|Effect|Effect\.(?:gen|fn|fnUntraced|suspend|withFiber|all|forEach|scoped|provide\w*))$/
+
+const unknownSite: Site = { what: "", at: "", place: "" }
+
+export class Recorder {
+  readonly stretches: Array<StepRecord> = []
+  readonly told: Array<Told> = []
+  readonly switches: Array<SwitchRecord> = []
+  private readonly latest = new WeakMap<AnyFiber, object>()
+  private readonly names = new WeakMap<AnyFiber, string>()
+  /** Sites of the operations that started fibers, by the number of the fiber. */
+  private readonly births = new Map<number, Site>()
+  private operations: Array<Site> = []
+  private kept = 0
+
+  /** An operation is about to be carried out. */
+  operation(operation: object, fiber: AnyFiber): void {
+    this.latest.set(fiber, operation)
+    const name = fiberName(fiber)
+    if (name !== "") this.names.set(fiber, name)
+    if (this.kept >= operationsMax) return
+    const site = siteOf(operation)
+    if (site === undefined || site.at === "" || plumbing.test(site.what)) return
+    this.operations.push(site)
+    this.kept++
+  }
+
+  stretch(place: Place & { readonly steps: number }, fiber: AnyFiber): void {
+    // A fiber that has ended is in no function any more: it keeps the name of the last one.
+    this.stretches.push({ ...place, name: this.names.get(fiber) ?? "", operations: this.operations })
+    this.operations = []
+  }
+
+  switched(place: Place, what: Omit<SwitchRecord, "step" | "atMs">): void {
+    this.switches.push({ ...place, ...what })
+  }
+
+  tell(place: Place, text: string): void {
+    this.told.push({ ...place, text })
+  }
+
+  born(number: number, parent: AnyFiber): void {
+    const site = this.latestSite(parent) ?? unknownSite
+    this.births.set(number, site)
+    this.operations.push({ ...site, what: `starts fiber ${number}` })
+  }
+
+  /** The operation that a fiber carried out last: what it waits in, if it waits. */
+  latestSite(fiber: AnyFiber): Site | undefined {
+    const operation = this.latest.get(fiber)
+    return operation === undefined ? undefined : siteOf(operation)
+  }
+
+  /** Where a fiber was started. */
+  startedAt(number: number): Site | undefined {
+    return this.births.get(number)
+  }
+}

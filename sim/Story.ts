@@ -1,0 +1,122 @@
+/**
+ * The story of a run, as numbered steps in the words of the program: what each fiber did where it touched the world,
+ * what services and logs told, and every point at which the schedule left its dullest course.
+ */
+import type { RunResult } from "./Run.ts"
+import type { Site } from "./Sites.ts"
+import type { StepRecord, SwitchRecord, Told } from "./Trace.ts"
+
+export interface StoryOptions {
+  /** Lines at most; what lies in the middle is left out. Default 40. */
+  readonly linesMax?: number
+}
+
+const linesMaxDefault = 40
+
+/** Operations told of one stretch, at its beginning and at its end. */
+const operationsShown = 6
+
+/** `run` has been recorded. One line each, numbered; the last says how it ended. */
+export const story = (run: RunResult<unknown, unknown>, options: StoryOptions = {}): string => {
+  const { linesMax = linesMaxDefault } = options
+  const tale = lines(run)
+  const kept = tale.length <= linesMax ? tale : abridged(tale, linesMax)
+  const width = String(kept.length).length
+  const numbered = kept.map((line, i) => `${String(i + 1).padStart(width)}. ${line}`)
+  const notes = Array.from(run.notes, ([name, value]) => `${name}: ${value}`)
+  return [...(notes.length === 0 ? [] : [`drawn: ${notes.join(", ")}`]), ...numbered, `=> ${ending(run)}`].join("\n")
+}
+
+const ending = (run: RunResult<unknown, unknown>): string =>
+  run.outcome === "done" ? `it ends well after ${run.steps} steps` : run.message
+
+type Entry =
+  | { readonly kind: "stretch"; readonly step: number; readonly entry: StepRecord }
+  | { readonly kind: "told"; readonly step: number; readonly entry: Told }
+  | { readonly kind: "switch"; readonly step: number; readonly entry: SwitchRecord }
+
+const lines = (run: RunResult<unknown, unknown>): ReadonlyArray<string> => {
+  const names = namesOf(run.trace)
+  const entries: ReadonlyArray<Entry> = [
+    ...run.trace.map((entry) => ({ kind: "stretch" as const, step: entry.step, entry })),
+    ...run.told.map((entry) => ({ kind: "told" as const, step: entry.step, entry })),
+    ...run.switches.map((entry) => ({ kind: "switch" as const, step: entry.step, entry }))
+  ].toSorted((a, b) => a.step - b.step || rank[a.kind] - rank[b.kind])
+  const told: Array<string> = []
+  let lastMs = 0
+  let lastFiber = -1
+  for (const { entry, kind } of entries) {
+    const line =
+      kind === "stretch" ? stretchLine(entry, names, lastFiber) : kind === "told" ? entry.text : switchLine(entry, names)
+    if (kind === "stretch") lastFiber = entry.fiber
+    if (line === undefined) continue
+    const atMs = Math.round(entry.atMs)
+    if (atMs !== lastMs) told.push(`-- ${atMs} ms`)
+    lastMs = atMs
+    told.push(line)
+  }
+  return told
+}
+
+/** At one step, what leads to a stretch comes before it. */
+const rank = { switch: 0, stretch: 1, told: 2 } as const
+
+/** Each fiber by its number and the function that it is in for the most part. */
+const namesOf = (trace: ReadonlyArray<StepRecord>): ReadonlyMap<number, string> => {
+  const names = new Map<number, string>()
+  for (const { fiber, name } of trace) {
+    const short = name.replace(/ \(.*\)$/, "")
+    const known = names.get(fiber)
+    if (known === undefined || known === "") names.set(fiber, short)
+  }
+  return new Map(
+    Array.from(names, ([fiber, name]) => {
+      const label = fiber === 0 ? "main" : `fiber ${fiber}`
+      return [fiber, name === "" ? label : `${label} (${name})`]
+    })
+  )
+}
+
+const nameOf = (fiber: number, names: ReadonlyMap<number, string>): string =>
+  names.get(fiber) ?? (fiber < 0 ? "a timer" : `fiber ${fiber}`)
+
+const switchLine = ({ fiber, kind, to }: SwitchRecord, names: ReadonlyMap<number, string>): string => {
+  if (kind === "preempted") return `>> ${nameOf(fiber, names)} has to pause: ${nameOf(to, names)} goes on`
+  if (kind === "at-once") return `>> ${nameOf(to, names)} was woken and goes on at once`
+  return `>> ${nameOf(to, names)} goes first, though others have waited longer`
+}
+
+/** Undefined when the fiber did nothing that touches the world. */
+const stretchLine = (
+  { fiber, operations }: StepRecord,
+  names: ReadonlyMap<number, string>,
+  lastFiber: number
+): string | undefined => {
+  const done = distinct(operations)
+  if (done.length === 0) return undefined
+  const shown =
+    done.length <= 2 * operationsShown
+      ? done
+      : [...done.slice(0, operationsShown), "..", ...done.slice(-operationsShown)]
+  return `${nameOf(fiber, names)}${fiber === lastFiber ? " goes on" : ""}: ${shown.join(", ")}`
+}
+
+/** In their order; the same operation at the same place twice in a row is told once, with its count. */
+const distinct = (operations: ReadonlyArray<Site>): ReadonlyArray<string> => {
+  const counted: Array<{ readonly text: string; times: number }> = []
+  for (const { at, what } of operations) {
+    const text = at === "" ? what : `${what} (${at.replace(/:\d+$/, "")})`
+    const last = counted.at(-1)
+    if (last?.text === text) last.times++
+    else counted.push({ text, times: 1 })
+  }
+  return counted.map(({ text, times }) => (times === 1 ? text : `${text} x${times}`))
+}
+
+/** A long story keeps its beginning and, more of it, its end; switches and faults are kept before plain stretches. */
+const abridged = (tale: ReadonlyArray<string>, linesMax: number): ReadonlyArray<string> => {
+  const head = Math.floor(linesMax / 4)
+  const tail = linesMax - head - 1
+  const left = tale.length - head - tail
+  return [...tale.slice(0, head), `.. ${left} more ..`, ...tale.slice(-tail)]
+}
