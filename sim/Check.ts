@@ -97,7 +97,14 @@ export const examine = <A, E>(
   const again = () => execute(program, { ...runOptions(options), seed, strategy, record: "story" })
   const first = again()
   if (report.unstable !== undefined || first.traceHash !== report.traceHash) {
-    return { ...unstable(report.message, first, again()), run, shrunk: undefined, candidates: 0, minimal: false, story: "" }
+    return {
+      ...unstable(report.message, first, again()),
+      run,
+      shrunk: undefined,
+      candidates: 0,
+      minimal: false,
+      story: ""
+    }
   }
   const shrunk = options.shrink === false ? undefined : shrink(program, first, runOptions(options))
   return {

@@ -25,8 +25,18 @@ export interface Deviation {
   readonly fiber: string
   /** Schedule: the fiber's own steps before it. Other streams: how many choices of the stream it had drawn before. */
   readonly at: number
-  /** Schedule only: path of the fiber that ran instead. */
-  readonly to?: string
+  /** Schedule only. */
+  readonly turn?: Turn
+}
+
+/** How the schedule left its dullest course at one point. */
+export interface Turn {
+  /** The current fiber was preempted; or, while none ran, one was picked; or one that was resumed had to wait. */
+  readonly kind: "preempted" | "picked" | "held-back"
+  /** For `picked`: how many times one had been picked since the fiber stopped. */
+  readonly nth: number
+  /** Path of the fiber that ran instead. */
+  readonly to: string
 }
 
 /** Gives the values of the choices that programs and services draw. */
@@ -94,17 +104,10 @@ export class Choices {
     this.scheduled++
   }
 
-  /** Records the latest choice of the strategy, one that was not the dullest. */
-  recordSchedule(value: number, fiber: number, at: number, to: number): void {
-    const { pathOf } = this.options
-    this.recorded.push({
-      stream: "schedule",
-      index: this.scheduled - 1,
-      value,
-      fiber: pathOf(fiber),
-      at,
-      to: pathOf(to)
-    })
+  /** Records the latest choice of the strategy, one that was not the dullest; `fiber` had taken `at` steps itself. */
+  recordSchedule(value: number, fiber: number, at: number, turn: Turn): void {
+    const index = this.scheduled - 1
+    this.recorded.push({ stream: "schedule", index, value, fiber: this.options.pathOf(fiber), at, turn })
   }
 
   /** Choices that the strategy made. */

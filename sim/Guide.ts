@@ -4,7 +4,7 @@
  * deviations away leaves most of the others in force. What is not met again is dropped.
  */
 import { seeded } from "./Choices.ts"
-import type { ChoiceSource, Deviation, DrawnStream } from "./Choices.ts"
+import type { ChoiceSource, Deviation, DrawnStream, Turn } from "./Choices.ts"
 import type { Decision, Strategy } from "./Strategy.ts"
 
 export interface Guided {
@@ -18,18 +18,18 @@ export const guided = (deviations: ReadonlyArray<Deviation>, dataSeed: number | 
   source: guidedSource(deviations, dataSeed)
 })
 
-/** Where a fiber's own schedule leaves the canonical one: paths of the fibers to run instead, by its own steps. */
-type Turns = Map<number, Array<string>>
+/** Where the schedule leaves the canonical one, by the steps that the fiber has taken itself. */
+type Turns = Map<number, Array<Turn>>
 
 const guidedStrategy = (deviations: ReadonlyArray<Deviation>): Strategy => ({
   name: "guided",
   begin: () => {
     const turnsByPath = new Map<string, Turns>()
-    for (const { at, fiber, stream, to } of deviations) {
-      if (stream !== "schedule" || to === undefined) continue
+    for (const { at, fiber, turn } of deviations) {
+      if (turn === undefined) continue
       const turns: Turns = turnsByPath.get(fiber) ?? new Map()
       turnsByPath.set(fiber, turns)
-      turns.set(at, [...(turns.get(at) ?? []), to])
+      turns.set(at, [...(turns.get(at) ?? []), turn])
     }
     const turnsByNumber: Array<Turns | null | undefined> = []
     return (decision) => {
@@ -46,18 +46,15 @@ const guidedStrategy = (deviations: ReadonlyArray<Deviation>): Strategy => ({
   }
 })
 
-/** The option that runs one of the fibers wanted; takes it from the list. */
-const turnTo = (decision: Decision, wanted: Array<string>): number => {
+/** The option that takes one of the turns wanted here, if it can be taken. */
+const turnTo = (decision: Decision, wanted: ReadonlyArray<Turn>): number => {
   const { current, resumed, runnable } = decision
-  const take = (path: string): boolean => {
-    const i = wanted.indexOf(path)
-    if (i < 0) return false
-    wanted.splice(i, 1)
-    return true
-  }
-  if (resumed >= 0) return take(decision.pathOf(resumed)) ? 1 : 0
+  const kind = resumed >= 0 ? "held-back" : current >= 0 ? "preempted" : "picked"
+  const turn = wanted.find((other) => other.kind === kind && (kind !== "picked" || other.nth === decision.nth()))
+  if (turn === undefined) return 0
+  if (resumed >= 0) return 1
   for (let k = 0; k < runnable; k++) {
-    if (take(decision.pathOf(decision.fiberAt(k)))) return current >= 0 ? k + 1 : k
+    if (decision.pathOf(decision.fiberAt(k)) === turn.to) return current >= 0 ? k + 1 : k
   }
   return 0
 }

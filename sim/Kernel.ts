@@ -16,7 +16,7 @@
  * timers be late (`slowCode`). Wider than real: a fiber that was started immediately may be preempted before its first
  * step.
  */
-import { Effect, Exit, type Fiber, type Scheduler } from "effect"
+import { Effect, Exit, Fiber, type Scheduler } from "effect"
 import { describeError } from "./DescribeError.ts"
 import { Choices, scheduling } from "./Choices.ts"
 import type { ChoiceSource } from "./Choices.ts"
@@ -104,8 +104,12 @@ export class Kernel implements Scheduler.Scheduler {
   private current: AnyFiber | undefined
   private currentNumber = -1
   private lastNumber = -1
+  /** Choices of a task while no fiber ran, since the last one stopped. */
+  private picks = 0
   /** Fibers that were current when another went on on their stack, the innermost last. */
   private readonly below: Array<AnyFiber> = []
+  /** 1 when the decision at hand may go back to the one below, else 0. */
+  private stacked: 0 | 1 = 0
   /** Owner of the task being dispatched, until its first fiber shows up. */
   private arriving = -1
   /** The fiber that is about to put its own resumption into the queue because we told it to yield. */
@@ -145,9 +149,10 @@ export class Kernel implements Scheduler.Scheduler {
       current: -1,
       resumed: -1,
       runnable: 0,
-      fiberAt: (k: number) => this.tasks.ownerAt(k),
+      fiberAt: (k: number) => this.fiberAt(k),
       subject: () => this.subject(),
       ownSteps: () => this.ownSteps(this.subject()),
+      nth: () => this.picks,
       pathOf
     }
     this.dispatcher = { scheduleTask: (task) => this.enqueue(task), flush: () => {} }
@@ -188,17 +193,27 @@ export class Kernel implements Scheduler.Scheduler {
       if (arrival !== "current") return arrival === "yields"
     }
     if (++this.steps > this.noticeAt && this.notice(fiber)) return true
-    const runnable = this.tasks.length
-    if (runnable === 0 || fiber.currentOpCount < stepsBeforeYield) return false
+    const stacked = this.below.length > 0 ? 1 : 0
+    const others = this.tasks.length + stacked
+    if (others === 0 || fiber.currentOpCount < stepsBeforeYield) return false
+    this.stacked = stacked
     this.decision.current = this.currentNumber
-    this.decision.runnable = runnable
+    this.decision.runnable = others
     const choice = this.chooser(this.decision)
     this.choices.noteSchedule()
     if (choice === 0) return false
-    if (this.record) this.recordChoice(choice, this.tasks.ownerAt(choice - 1))
-    this.chosen = choice - 1
+    if (this.record) this.recordChoice(choice, this.fiberAt(choice - 1))
+    // Back to the one below it on the stack, which only needs this one to leave; or to a task, which all have to leave for.
+    if (choice > stacked) this.chosen = choice - 1 - stacked
     this.yielding = this.currentNumber
     return true
+  }
+
+  /** Number of the k-th other fiber that could go on: first the one below the current one on the stack, if any. */
+  private fiberAt(k: number): number {
+    if (k >= this.stacked) return this.tasks.ownerAt(k - this.stacked)
+    const top = this.below.at(-1)
+    return top === undefined ? -1 : this.numberOf(top)
   }
 
   makeDispatcher(): Scheduler.SchedulerDispatcher {
@@ -207,19 +222,26 @@ export class Kernel implements Scheduler.Scheduler {
 
   /** A fiber starts: the one that runs has forked it, and will put it into the queue or run it at once. */
   born(): void {
-    const number = this.lineage.born(this.currentNumber)
+    // Not always the current one: a fiber that was resumed on its stack may have ended in the meantime.
+    const parent = Fiber.getCurrent()
+    const parentNumber = parent === undefined ? -1 : this.numberOf(parent)
+    const number = this.lineage.born(parentNumber)
     this.newborn = number
-    if (this.recorder !== undefined && this.current !== undefined) this.recorder.born(number, this.current)
-    this.hosts.inherit(number, this.currentNumber)
+    if (this.recorder !== undefined && parent !== undefined) {
+      const place = { ...this.place(), fiber: parentNumber }
+      this.recorder.born(place, number, parent, parentNumber === this.currentNumber)
+    }
+    this.hosts.inherit(number, parentNumber)
   }
 
   private enqueue(task: () => void): void {
-    const owner = this.yielding >= 0 ? this.yielding : this.newborn >= 0 ? this.newborn : this.currentNumber
+    const own = this.yielding >= 0 ? this.yielding : this.newborn
     this.yielding = -1
     this.newborn = -1
-    // Whatever wakes a fiber of a crashed host: it never runs again.
-    if (this.hosts.isDead(owner)) return
-    this.tasks.push(task, owner)
+    // A fiber of a crashed host never runs again. What else such a fiber has set going (a queue about to wake its
+    // takers) goes on: it may be shared with the living.
+    if (own < 0) this.tasks.push(task, this.currentNumber)
+    else if (!this.hosts.isDead(own)) this.tasks.push(task, own)
   }
 
   /**
@@ -277,12 +299,13 @@ export class Kernel implements Scheduler.Scheduler {
   private goesOnAtOnce(number: number): boolean {
     this.decision.current = this.currentNumber
     this.decision.resumed = number
+    this.stacked = 0
     this.decision.runnable = this.tasks.length
     const choice = this.chooser(this.decision)
     this.choices.noteSchedule()
-    if (choice === 1 && this.record) this.recordChoice(1, number)
+    if (choice === 1 && this.record) this.recordChoice(1, this.currentNumber)
     this.decision.resumed = -1
-    return choice === 1
+    return choice === 0
   }
 
   private numberOf(fiber: AnyFiber): number {
@@ -292,11 +315,11 @@ export class Kernel implements Scheduler.Scheduler {
 
   private recordChoice(choice: number, to: number): void {
     const subject = this.subject()
-    this.choices.recordSchedule(choice, subject, this.ownSteps(subject), to)
-    if (this.recorder === undefined) return
     const { current, resumed } = this.decision
-    const kind = resumed >= 0 ? "at-once" : current >= 0 ? "preempted" : "picked"
-    this.recorder.switched(this.place(), { kind, fiber: current >= 0 ? current : subject, to })
+    const kind = resumed >= 0 ? "held-back" : current >= 0 ? "preempted" : "picked"
+    const nth = kind === "picked" ? this.picks : 0
+    this.choices.recordSchedule(choice, subject, this.ownSteps(subject), { kind, nth, to: this.lineage.path(to) })
+    this.recorder?.switched(this.place(), { kind, fiber: subject, to })
   }
 
   private subject(): number {
@@ -323,6 +346,7 @@ export class Kernel implements Scheduler.Scheduler {
       }
       if (this.invariants.size > 0) this.checkInvariants()
       this.lastNumber = number
+      this.picks = 0
     }
     this.stepsAtSwitch = this.steps
     this.current = undefined
@@ -335,11 +359,13 @@ export class Kernel implements Scheduler.Scheduler {
     if (index < 0) {
       index = 0
       if (this.tasks.length > 1) {
+        this.stacked = 0
         this.decision.current = -1
         this.decision.runnable = this.tasks.length
         index = this.chooser(this.decision)
         this.choices.noteSchedule()
         if (index > 0 && this.record) this.recordChoice(index, this.tasks.ownerAt(index))
+        this.picks++
       }
     }
     this.arriving = this.tasks.ownerAt(index)
@@ -481,7 +507,6 @@ export class Kernel implements Scheduler.Scheduler {
   /** Stops all fibers of a host where they are. None of their code runs again, finalizers included. */
   killHost(host: number): void {
     this.hosts.kill(host)
-    this.tasks.keep((owner) => !this.hosts.isDead(owner))
     for (const held of this.held) if (held.host === host) this.held.delete(held)
     // A fiber that kills its own host stops before its next step: it has to arrive again.
     if (this.hosts.isDead(this.currentNumber)) this.endStretch()

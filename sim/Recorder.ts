@@ -3,7 +3,7 @@ import type { AnyFiber } from "./Kernel.ts"
 import { fiberName } from "./FiberName.ts"
 import { siteOf } from "./Sites.ts"
 import type { Site } from "./Sites.ts"
-import type { Place, StepRecord, SwitchRecord, Told } from "./Trace.ts"
+import type { BirthRecord, Place, StepRecord, SwitchRecord, Told } from "./Trace.ts"
 
 /** Operations kept in all; a longer run is told without those that come later. */
 const operationsMax = 50_000
@@ -17,11 +17,12 @@ export class Recorder {
   readonly stretches: Array<StepRecord> = []
   readonly told: Array<Told> = []
   readonly switches: Array<SwitchRecord> = []
+  readonly births: Array<BirthRecord> = []
   private readonly latest = new WeakMap<AnyFiber, object>()
   private readonly names = new WeakMap<AnyFiber, string>()
   /** Sites of the operations that started fibers, by the number of the fiber. */
-  private readonly births = new Map<number, Site>()
-  private operations: Array<Site> = []
+  private readonly startSites = new Map<number, Site>()
+  private operations: Array<{ readonly fiber: AnyFiber; readonly site: Site }> = []
   private kept = 0
 
   /** An operation is about to be carried out. */
@@ -32,14 +33,17 @@ export class Recorder {
     if (this.kept >= operationsMax) return
     const site = siteOf(operation)
     if (site === undefined || site.at === "" || plumbing.test(site.what)) return
-    this.operations.push(site)
+    this.operations.push({ fiber, site })
     this.kept++
   }
 
   stretch(place: Place & { readonly steps: number }, fiber: AnyFiber): void {
     // A fiber that has ended is in no function any more: it keeps the name of the last one.
-    this.stretches.push({ ...place, name: this.names.get(fiber) ?? "", operations: this.operations })
-    this.operations = []
+    const name = this.names.get(fiber) ?? ""
+    const operations = this.operations.filter((done) => done.fiber === fiber).map(({ site }) => site)
+    this.stretches.push({ ...place, name, operations })
+    // What is left was done by the fiber below on the stack, whose stretch is still to come.
+    this.operations = this.operations.filter((done) => done.fiber !== fiber)
   }
 
   switched(place: Place, what: Omit<SwitchRecord, "step" | "atMs">): void {
@@ -50,10 +54,12 @@ export class Recorder {
     this.told.push({ ...place, text })
   }
 
-  born(number: number, parent: AnyFiber): void {
+  /** A fiber was started; `place.fiber` is the one that started it, `isRunning` unless another runs on its stack. */
+  born(place: Place, number: number, parent: AnyFiber, isRunning: boolean): void {
     const site = this.latestSite(parent) ?? unknownSite
-    this.births.set(number, site)
-    this.operations.push({ ...site, what: `starts fiber ${number}` })
+    this.startSites.set(number, site)
+    if (isRunning) this.operations.push({ fiber: parent, site: { ...site, what: `starts fiber ${number}` } })
+    else this.births.push({ ...place, child: number })
   }
 
   /** The operation that a fiber carried out last: what it waits in, if it waits. */
@@ -64,6 +70,6 @@ export class Recorder {
 
   /** Where a fiber was started. */
   startedAt(number: number): Site | undefined {
-    return this.births.get(number)
+    return this.startSites.get(number)
   }
 }

@@ -13,7 +13,7 @@ import { withSites } from "./Sites.ts"
 import type { Branches, Strategy } from "./Strategy.ts"
 import { randomWalk } from "./strategies/RandomWalk.ts"
 import { formatToken } from "./Token.ts"
-import type { StepRecord, SwitchRecord, Told } from "./Trace.ts"
+import type { BirthRecord, StepRecord, SwitchRecord, Told } from "./Trace.ts"
 
 /**
  * - `done`: the program succeeded.
@@ -81,6 +81,8 @@ export interface RunResult<A, E> {
   readonly told: ReadonlyArray<Told>
   /** Choices of the schedule that were not the dullest, in words of fibers, when recorded. */
   readonly switches: ReadonlyArray<SwitchRecord>
+  /** Fibers started by one on whose stack another ran, when recorded; other starts are among the operations. */
+  readonly births: ReadonlyArray<BirthRecord>
   /** What the run could have done otherwise, for strategies that learn from it. */
   readonly branches: Branches | undefined
 }
@@ -155,6 +157,7 @@ export const execute = <A, E>(
     trace: kernel.recorder?.stretches ?? [],
     told: kernel.recorder?.told ?? [],
     switches: kernel.recorder?.switches ?? [],
+    births: kernel.recorder?.births ?? [],
     branches: strategy.branches?.()
   }
 }

@@ -14,7 +14,9 @@ import type { RunContext } from "./RunContext.ts"
 import { execute } from "./Run.ts"
 import type { ExecuteOptions, RunResult } from "./Run.ts"
 import { listed, scriptOf } from "./Script.ts"
+import type { Strategy } from "./Strategy.ts"
 import { listedSchedule } from "./strategies/Listed.ts"
+import { sparse } from "./strategies/Sparse.ts"
 
 export interface ShrinkOptions extends Pick<ExecuteOptions, "name" | "stepsMax" | "leaks"> {
   /** Candidate runs at most. Default 2,000. */
@@ -60,6 +62,20 @@ export const shrink = <A, E>(
   return run === undefined ? undefined : { run, candidates: search.candidates, minimal }
 }
 
+/** What leads a candidate, where it is not the candidate's own turns and the seeds that there are. */
+interface Lead {
+  readonly dataSeed?: number | "none"
+  readonly seed?: number | undefined
+  readonly strategy?: Strategy | undefined
+}
+
+/** Pairs are tried among so many turns at most. */
+const pairsOfMax = 24
+
+/** Schedules of few turns to try, and how many turns at most. */
+const samples = 120
+const sampledTurnsMax = 4
+
 /** From what usually holds the most that can go to what holds the least. */
 const order: ReadonlyArray<Exclude<Stream, "data">> = ["workload", "faults", "schedule"]
 
@@ -67,8 +83,9 @@ class Search<A, E> {
   candidates = 0
   private steps = 0
   private best: RunResult<A, E>
-  /** Seed of the data, or undefined once it turned out that all of it can be the dullest. */
-  private dataSeed: number | undefined
+  /** Seed of the data, or that all of it can be the dullest. */
+  private dataSeed: number | "none"
+  private sampled = 0
   private readonly program: Effect.Effect<A, E, RunContext>
   private readonly options: ShrinkOptions
   private readonly wanted: string
@@ -92,10 +109,10 @@ class Search<A, E> {
 
   /** Shrinks until nothing changes any more; false when the budget ran out. */
   run(): boolean {
-    if (this.best.drawn.data > 0) this.tryWithoutData()
-    for (let size = Infinity; !this.spent; ) {
+    if (this.best.drawn.data > 0) this.holds(this.deviations(), { dataSeed: "none" })
+    for (let size = Infinity; !this.spent;) {
       const now = weight(this.deviations())
-      if (now === size) return true
+      if (now === size && !this.resample() && !this.dropPairs()) return true
       size = now
       for (const stream of order) this.dropAll(stream)
       for (const stream of order) this.dropParts(stream)
@@ -114,9 +131,9 @@ class Search<A, E> {
       execute(this.program, {
         ...this.options,
         stepsMax: this.stepsMax,
-        seed: this.dataSeed === undefined || this.best.drawn.data === 0 ? 0 : this.dataSeed,
+        seed: this.dataSeed === "none" || this.best.drawn.data === 0 ? 0 : this.dataSeed,
         strategy: listedSchedule(listed(deviations, "schedule")),
-        script: scriptOf(deviations, this.dataSeed === undefined),
+        script: scriptOf(deviations, this.dataSeed === "none"),
         record: "story"
       })
     const [first, second] = [strictly(), strictly()]
@@ -134,13 +151,18 @@ class Search<A, E> {
   }
 
   /** Runs the candidate, and keeps it as the best if it fails in the same way. */
-  private holds(candidate: ReadonlyArray<Deviation>, dataSeed = this.dataSeed): boolean {
+  private holds(
+    candidate: ReadonlyArray<Deviation>,
+    { dataSeed = this.dataSeed, seed = this.best.seed, strategy }: Lead = {}
+  ): boolean {
     if (this.spent) return false
+    const lead = guided(candidate, dataSeed === "none" ? undefined : dataSeed)
     const result = execute(this.program, {
       ...this.options,
       stepsMax: this.stepsMax,
-      seed: this.best.seed,
-      ...guided(candidate, dataSeed),
+      seed,
+      strategy: strategy ?? lead.strategy,
+      source: lead.source,
       record: "deviations"
     })
     this.candidates++
@@ -151,27 +173,11 @@ class Search<A, E> {
     return true
   }
 
-  private tryWithoutData(): void {
-    const result = guided(this.deviations(), undefined)
-    const run = execute(this.program, {
-      ...this.options,
-      stepsMax: this.stepsMax,
-      seed: this.best.seed,
-      ...result,
-      record: "deviations"
-    })
-    this.candidates++
-    this.steps += run.steps
-    if (failureClass(run) !== this.wanted) return
-    this.best = run
-    this.dataSeed = undefined
-  }
-
   /** Keeps the candidate only if it is smaller than what there is: tolerant replay may also find new ways to deviate. */
-  private accepts(candidate: ReadonlyArray<Deviation>): boolean {
+  private accepts(candidate: ReadonlyArray<Deviation>, strategy?: Strategy, seed?: number): boolean {
     const before = this.best
     const size = weight(this.deviations())
-    if (!this.holds(candidate)) return false
+    if (!this.holds(candidate, { strategy, seed })) return false
     if (weight(this.deviations()) < size) return true
     this.best = before
     return false
@@ -196,6 +202,28 @@ class Search<A, E> {
         end -= part
       }
     }
+  }
+
+  /** Drops two turns at once: the second may only have made up for the first. */
+  private dropPairs(): boolean {
+    const turns = this.deviations().filter(({ stream }) => stream === "schedule")
+    if (turns.length > pairsOfMax) return false
+    return turns.some((first, i) =>
+      turns
+        .slice(i + 1)
+        .some((second) => this.accepts(this.deviations().filter((other) => other !== first && other !== second)))
+    )
+  }
+
+  /** With the workload as small as it is, looks for the same failure in schedules of few turns. */
+  private resample(): boolean {
+    const turns = this.deviations().filter(({ stream }) => stream === "schedule").length
+    for (let i = 0; i < samples && !this.spent; i++) {
+      const count = 1 + (i % sampledTurnsMax)
+      if (count >= turns) continue
+      if (this.accepts(this.deviations(), sparse(count, this.best.decisions), this.sampled++)) return true
+    }
+    return false
   }
 
   /** Lowers each value of a stream as far as the failure allows. */

@@ -4,7 +4,7 @@
  */
 import type { RunResult } from "./Run.ts"
 import type { Site } from "./Sites.ts"
-import type { StepRecord, SwitchRecord, Told } from "./Trace.ts"
+import type { BirthRecord, StepRecord, SwitchRecord, Told } from "./Trace.ts"
 
 export interface StoryOptions {
   /** Lines at most; what lies in the middle is left out. Default 40. */
@@ -19,7 +19,9 @@ const operationsShown = 6
 /** `run` has been recorded. One line each, numbered; the last says how it ended. */
 export const story = (run: RunResult<unknown, unknown>, options: StoryOptions = {}): string => {
   const { linesMax = linesMaxDefault } = options
-  const tale = lines(run)
+  const whole = lines(run, false)
+  // A long run is told by what services, logs and the schedule have to say of it.
+  const tale = whole.length <= linesMax ? whole : lines(run, true)
   const kept = tale.length <= linesMax ? tale : abridged(tale, linesMax)
   const width = String(kept.length).length
   const numbered = kept.map((line, i) => `${String(i + 1).padStart(width)}. ${line}`)
@@ -34,32 +36,46 @@ type Entry =
   | { readonly kind: "stretch"; readonly step: number; readonly entry: StepRecord }
   | { readonly kind: "told"; readonly step: number; readonly entry: Told }
   | { readonly kind: "switch"; readonly step: number; readonly entry: SwitchRecord }
+  | { readonly kind: "birth"; readonly step: number; readonly entry: BirthRecord }
 
-const lines = (run: RunResult<unknown, unknown>): ReadonlyArray<string> => {
+/** With `brief`, of the stretches only those that a turn of the schedule led to. */
+const lines = (run: RunResult<unknown, unknown>, brief: boolean): ReadonlyArray<string> => {
   const names = namesOf(run.trace)
   const entries: ReadonlyArray<Entry> = [
     ...run.trace.map((entry) => ({ kind: "stretch" as const, step: entry.step, entry })),
     ...run.told.map((entry) => ({ kind: "told" as const, step: entry.step, entry })),
-    ...run.switches.map((entry) => ({ kind: "switch" as const, step: entry.step, entry }))
+    ...run.switches.map((entry) => ({ kind: "switch" as const, step: entry.step, entry })),
+    ...run.births.map((entry) => ({ kind: "birth" as const, step: entry.step, entry }))
   ].toSorted((a, b) => a.step - b.step || rank[a.kind] - rank[b.kind])
   const told: Array<string> = []
   let lastMs = 0
   let lastFiber = -1
+  let lastKind = ""
+  const say = (atMs: number, line: string) => {
+    if (Math.round(atMs) !== lastMs) told.push(`-- ${Math.round(atMs)} ms`)
+    lastMs = Math.round(atMs)
+    // The same again says nothing new: turns of the schedule among fibers that have nothing to do.
+    if (told.at(-1) !== line) told.push(line)
+  }
   for (const { entry, kind } of entries) {
-    const line =
-      kind === "stretch" ? stretchLine(entry, names, lastFiber) : kind === "told" ? entry.text : switchLine(entry, names)
-    if (kind === "stretch") lastFiber = entry.fiber
-    if (line === undefined) continue
-    const atMs = Math.round(entry.atMs)
-    if (atMs !== lastMs) told.push(`-- ${atMs} ms`)
-    lastMs = atMs
-    told.push(line)
+    // What a turn of the schedule led to is told even in brief.
+    const isLeftOut = brief && (kind === "birth" || (kind === "stretch" && lastKind !== "switch"))
+    lastKind = kind
+    if (isLeftOut) continue
+    if (kind === "told") say(entry.atMs, entry.text)
+    else if (kind === "switch") say(entry.atMs, switchLine(entry, names))
+    else if (kind === "birth") say(entry.atMs, `${nameOf(entry.fiber, names)} starts ${nameOf(entry.child, names)}`)
+    else {
+      const line = stretchLine(entry, names, lastFiber)
+      lastFiber = entry.fiber
+      if (line !== undefined) say(entry.atMs, line)
+    }
   }
   return told
 }
 
 /** At one step, what leads to a stretch comes before it. */
-const rank = { switch: 0, stretch: 1, told: 2 } as const
+const rank = { switch: 0, birth: 1, stretch: 2, told: 3 } as const
 
 /** Each fiber by its number and the function that it is in for the most part. */
 const namesOf = (trace: ReadonlyArray<StepRecord>): ReadonlyMap<number, string> => {
@@ -82,7 +98,7 @@ const nameOf = (fiber: number, names: ReadonlyMap<number, string>): string =>
 
 const switchLine = ({ fiber, kind, to }: SwitchRecord, names: ReadonlyMap<number, string>): string => {
   if (kind === "preempted") return `>> ${nameOf(fiber, names)} has to pause: ${nameOf(to, names)} goes on`
-  if (kind === "at-once") return `>> ${nameOf(to, names)} was woken and goes on at once`
+  if (kind === "held-back") return `>> ${nameOf(fiber, names)} was woken but has to wait: ${nameOf(to, names)} goes on`
   return `>> ${nameOf(to, names)} goes first, though others have waited longer`
 }
 
@@ -113,7 +129,7 @@ const distinct = (operations: ReadonlyArray<Site>): ReadonlyArray<string> => {
   return counted.map(({ text, times }) => (times === 1 ? text : `${text} x${times}`))
 }
 
-/** A long story keeps its beginning and, more of it, its end; switches and faults are kept before plain stretches. */
+/** A story that is too long still keeps its beginning and, more of it, its end. */
 const abridged = (tale: ReadonlyArray<string>, linesMax: number): ReadonlyArray<string> => {
   const head = Math.floor(linesMax / 4)
   const tail = linesMax - head - 1

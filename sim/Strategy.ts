@@ -10,24 +10,26 @@ export interface Decision {
   readonly current: number
   /** Number of a fiber that was resumed on the stack of the current one; -1 at all other points. */
   readonly resumed: number
-  /** How many tasks wait to run beside the current fiber. */
+  /** How many others could go on: the fiber below the current one on the stack, if any, and the waiting tasks. */
   readonly runnable: number
-  /** Number of the fiber that the k-th oldest waiting task (from 0) would run. */
+  /** Number of the k-th of those (from 0): the one on the stack first, then by the age of their tasks. */
   readonly fiberAt: (k: number) => number
   /** The fiber that it befalls: the current or resumed one, or else the one that ran last. */
   readonly subject: () => number
   /** Steps that the subject has taken itself so far. */
   readonly ownSteps: () => number
+  /** While no fiber runs: how many times one was picked since the subject stopped. */
+  readonly nth: () => number
   /** Path of a fiber in the tree of forks. */
   readonly pathOf: (fiber: number) => string
 }
 
 /**
  * Answers with the number of the option taken; 0 is always the dullest.
- * - With a resumed fiber: 0 lets it wait for its turn among the tasks, 1 lets it go on at once, on the stack of the
- *   current one, as Effect's own runtime does.
- * - With a current fiber: 0 goes on with it, k runs the k-th oldest waiting task (from 1).
- * - Without: k runs the (k + 1)-th oldest.
+ * - With a resumed fiber: 0 lets it go on at once, on the stack of the current one, as Effect's own runtime does; 1
+ *   lets it wait for its turn among the tasks.
+ * - With a current fiber: 0 goes on with it, k with the k-th of the others (from 1).
+ * - Without: k runs the (k + 1)-th oldest task.
  */
 export type Chooser = (decision: Decision) => number
 
@@ -60,6 +62,8 @@ export interface RunSummary {
   /** No earlier run of the sweep had this trace. */
   readonly isNew: boolean
   readonly branches: Branches | undefined
+  /** The run drew values beside its schedule: another seed is another run. */
+  readonly draws: boolean
 }
 
 /**

@@ -33,6 +33,7 @@ export interface RunReport {
   readonly sometimes: ReadonlyMap<string, number>
   readonly faults: ReadonlyMap<string, number>
   readonly branches: RunSummary["branches"]
+  readonly draws: boolean
   /** The run was done twice and came out differently the second time: the trace of the second. */
   readonly unstable: string | undefined
 }
@@ -48,13 +49,14 @@ export const doRun = <A, E>(
   options: Omit<ExecuteOptions, "seed" | "strategy" | "record">
 ): { readonly report: RunReport; readonly result: RunResult<A, E> } => {
   const result = execute(program, { ...options, seed, strategy })
-  const { branches, decisions, faults, message, outcome, sometimes, steps, traceHash, virtualMs } = result
+  const { branches, decisions, drawn, faults, message, outcome, sometimes, steps, traceHash, virtualMs } = result
   const twice = index % doubleEvery === 0 || outcome !== "done"
   const again = twice ? execute(program, { ...options, seed, strategy }).traceHash : traceHash
   const unstable = again === traceHash ? undefined : again
+  const draws = drawn.faults + drawn.workload + drawn.data > 0
   return {
     result,
-    report: { outcome, message, steps, decisions, virtualMs, traceHash, sometimes, faults, branches, unstable }
+    report: { outcome, message, steps, decisions, virtualMs, traceHash, sometimes, faults, branches, draws, unstable }
   }
 }
 
@@ -102,7 +104,7 @@ export class Sweep {
     const planned = this.round[this.summaries.length]
     if (planned === undefined) throw new Error("Sweep: a result of a run that was not planned")
     const isNew = !this.traces.has(report.traceHash)
-    this.summaries.push({ decisions: report.decisions, isNew, branches: report.branches })
+    this.summaries.push({ decisions: report.decisions, isNew, branches: report.branches, draws: report.draws })
     if (this.found !== undefined) return
     this.done++
     this.steps += report.steps

@@ -39,20 +39,6 @@ export class TaskQueue {
     return task
   }
 
-  /** Drops every task whose owner does not pass. */
-  keep(passes: (owner: number) => boolean): void {
-    this.compact()
-    let kept = 0
-    for (const [i, owner] of this.owners.entries()) {
-      if (!passes(owner)) continue
-      this.tasks[kept] = this.tasks[i]
-      this.owners[kept] = owner
-      kept++
-    }
-    this.tasks.length = kept
-    this.owners.length = kept
-  }
-
   private forget(): void {
     this.tasks.length = 0
     this.owners.length = 0

@@ -28,12 +28,17 @@ export interface Told extends Place {
 
 /**
  * A choice of the schedule that was not the dullest: the current fiber was preempted, one that was not the oldest was
- * picked when none ran, or one that was resumed went on at once.
+ * picked when none ran, or one that was resumed had to wait.
  */
 export interface SwitchRecord extends Place {
-  readonly kind: "preempted" | "picked" | "at-once"
+  readonly kind: "preempted" | "picked" | "held-back"
   /** Number of the fiber that runs now. */
   readonly to: number
+}
+
+/** A fiber started another while a third ran on its stack. */
+export interface BirthRecord extends Place {
+  readonly child: number
 }
 
 /** A resource that somebody took and has not given back. */

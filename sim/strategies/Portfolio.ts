@@ -11,19 +11,25 @@ import { randomWalk } from "./RandomWalk.ts"
 import { systematic } from "./Systematic.ts"
 import type { Plan, Planner, RunSummary, Strategy } from "../Strategy.ts"
 
-/** The search gets at most this many runs, and at most one in eight of a large budget. */
-const searchRunsMax = 256
-const searchShare = 8
+/** Parts of each round that go to the search: of a program whose runs differ only in their schedule, and of others. */
+const searchShare = { schedule: 2, values: 8 } as const
 
 /** Programs with more decision points are too large for the search to get anywhere. */
 const searchDecisionsMax = 2_000
 
 const searchPreemptionsMax = 2
 
+/** Rounds start small, so that what is learned counts early. */
+const roundMin = 8
 const roundMax = 64
+
+/** PCT's depths, and how much more than each the random walk gets: measured, it finds most, but not everything. */
+const depths = [3, 2, 5, 1]
+const walkPrior = 4
 
 interface Arm {
   readonly strategy: () => Strategy
+  readonly prior: number
   runs: number
   fresh: number
   /** Smooth weighted round robin: what this arm has saved up. */
@@ -35,42 +41,37 @@ export const portfolio: Planner = {
   begin: (seedOf) => {
     let points = 1
     let index = 0
-    let searched = 0
+    let size = 1
+    let share: number = searchShare.schedule
     let searching = true
     const search = systematic(seedOf(0), searchPreemptionsMax)
-    const depths = [2, 3, 1, 5]
-    const arms: ReadonlyArray<Arm> = [() => randomWalk, ...depths.map((depth) => () => pct(depth, points))].map(
-      (strategy) => ({ strategy, runs: 0, fresh: 0, credit: 0 })
-    )
-    let round: ReadonlyArray<Arm> = []
-
-    const nextOfSearch = (runsMax: number) => {
-      const left = Math.min(searchRunsMax, Math.max(1, Math.floor((runsMax + index) / searchShare))) - searched
-      const runs = left <= 0 ? [] : search.next(searched === 0 ? 1 : Math.min(left, runsMax))
-      searched += runs.length
-      return runs
-    }
+    const arms: ReadonlyArray<Arm> = [
+      { strategy: () => randomWalk, prior: walkPrior, runs: 0, fresh: 0, credit: 0 },
+      ...depths.map((depth) => ({ strategy: () => pct(depth, points), prior: 1, runs: 0, fresh: 0, credit: 0 }))
+    ]
+    let searched = 0
+    let picked: ReadonlyArray<Arm> = []
 
     return {
+      // The first run is the canonical one, which the search starts from; it shows how large the program is.
       next: (runsMax) => {
-        if (searching) {
-          const runs = nextOfSearch(runsMax)
-          index += runs.length
-          if (runs.length > 0) return runs
-          searching = false
-        }
-        round = Array.from({ length: Math.min(runsMax, roundMax) }, () => pickArm(arms))
-        return round.map((arm) => ({ strategy: arm.strategy(), seed: seedOf(index++) }))
+        const runs = Math.min(runsMax, size)
+        const ofSearch = searching ? search.next(Math.ceil(runs / share)) : []
+        searched = ofSearch.length
+        picked = Array.from({ length: runs - searched }, () => pickArm(arms))
+        index += searched
+        return [...ofSearch, ...picked.map((arm) => ({ strategy: arm.strategy(), seed: seedOf(index++) }))]
       },
       learn: (results) => {
-        if (searching) {
-          search.learn(results)
-          for (const { decisions } of results) points = Math.max(points, decisions)
-          if (points > searchDecisionsMax) searching = false
-          return
+        size = Math.min(roundMax, Math.max(roundMin, 2 * size))
+        search.learn(results.slice(0, searched))
+        for (const { decisions, draws } of results.slice(0, searched)) {
+          points = Math.max(points, decisions)
+          if (draws) share = searchShare.values
+          if (decisions > searchDecisionsMax) searching = false
         }
-        for (const [i, arm] of round.entries()) {
-          const result = results[i]
+        for (const [i, arm] of picked.entries()) {
+          const result = results[searched + i]
           if (result === undefined) continue
           learn(arm, result)
           if (arm !== arms[0]) points = Math.max(points, result.decisions)
@@ -96,7 +97,7 @@ const pickArm = (arms: ReadonlyArray<Arm>): Arm => {
   let total = 0
   let best = arms[0]
   for (const arm of arms) {
-    const weight = 0.25 + (arm.fresh + 1) / (arm.runs + 1)
+    const weight = arm.prior * (0.25 + (arm.fresh + 1) / (arm.runs + 1))
     total += weight
     arm.credit += weight
     if (best === undefined || arm.credit > best.credit) best = arm
@@ -123,7 +124,6 @@ export const always = (strategy: Strategy): Planner => ({
 export const sweepingPct: Planner = {
   name: "pct",
   begin: (seedOf) => {
-    const depths = [1, 2, 3, 5]
     let index = 0
     let points = 1
     return {

@@ -1,7 +1,7 @@
 /**
  * Systematic search with a preemption bound (Musuvathi and Qadeer, PLDI 2007): every schedule without a preemption,
- * then every one with one, and so on. What to run when the current fiber cannot go on is a free choice; to interrupt
- * one that could, or to let a resumed one go on at once, counts as a preemption.
+ * then every one with one, and so on. Which fiber runs when the current one cannot go on is a free choice; to pause
+ * one that could, or one that was just woken, is a preemption.
  *
  * Each run is a list of choices, followed by the dullest ones; it notes what it could have done otherwise after the
  * list, and those alternatives are the runs to come. Nothing is reduced: schedules that differ only in the order of

@@ -1,18 +1,34 @@
-/** The local process manager under every order of its fibers that the simulator can draw, unchanged. */
+/** The local process manager, unchanged, on a simulated machine, under every order of events that is drawn. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option, Schema, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
 import { ProgramConfigs } from "../../../core/local/ProgramConfig.ts"
+import { type Behaviour, program } from "../../../sim/process/Behaviour.ts"
+import * as Machine from "../../../sim/process/Machine.ts"
+import * as SimProcesses from "../../../sim/process/SimProcesses.ts"
+import { pass, type Verdict } from "../../../sim/Rules.ts"
 import * as Sim from "../../../sim/Sim.ts"
-import * as FakeSpawner from "./FakeSpawner.ts"
 
-const behaviours: ReadonlyArray<FakeSpawner.Behaviour> = [
+const deaf: Behaviour = { ignores: ["SIGTERM"] }
+
+const behaviours: ReadonlyArray<Behaviour> = [
   {},
   { runMs: 300, exitCode: 1 },
-  { runMs: 1_500, exitCode: 1, children: [["SIGTERM"]] },
-  { ignores: ["SIGTERM"], children: [[], ["SIGTERM"]] },
-  { spawnMs: 400 },
-  { fails: "NotFound" }
+  { runMs: 1_500, exitCode: 1, children: [deaf] },
+  { ...deaf, children: [{}, deaf] },
+  { stopMs: 700, floodBytes: 100_000 },
+  { runMs: 900, stdout: ["hello"], stderr: ["world"] }
+]
+
+/** What may befall a start; most go well. */
+const starts: ReadonlyArray<Verdict> = [
+  pass,
+  pass,
+  pass,
+  { _tag: "delay", ms: 400 },
+  { _tag: "fail", code: "ENOENT" },
+  { _tag: "refuse" },
+  { _tag: "reset" }
 ]
 
 const programs = Schema.decodeSync(ProgramConfigs)([
@@ -20,21 +36,35 @@ const programs = Schema.decodeSync(ProgramConfigs)([
   { name: "b", command: "b", stopwaitsecs: 1 }
 ])
 
+const behave = (offset: number) => program((start) => behaviours[(start * offset) % behaviours.length] ?? {})
+const world = Layer.provideMerge(SimProcesses.layer, Machine.layer({ programs: { a: behave(1), b: behave(5) } }))
+
 const commands = ["start", "stop"] as const
+
+/** Groups of a program with a member that lives, zombies aside. */
+const groupsOf = (name: string) =>
+  Machine.Machine.use(({ processes }) =>
+    Effect.map(
+      processes,
+      (all) =>
+        new Set(all.flatMap(({ command, group, state }) => (command === name && state !== "zombie" ? [group] : [])))
+    )
+  )
 
 /** Several callers ask at the same time, and the manager ends while they still do. */
 const workload = Effect.gen(function* () {
-  const { groups, layer } = FakeSpawner.make((command, attempt) => {
-    const index = (attempt * (command === "a" ? 1 : 5)) % behaviours.length
-    return behaviours[index] ?? {}
-  })
+  const machine = yield* Machine.Machine
+  const context = yield* Sim.RunContext
+  yield* machine.rule(({ operation }) =>
+    operation === "spawn" ? (starts[context.choose("faults", starts.length)] ?? pass) : pass
+  )
   const scope = yield* Scope.make()
-  const driver = yield* LocalDriver.make({ programs }).pipe(Effect.provide(layer), Scope.provide(scope))
+  const driver = yield* Scope.provide(LocalDriver.make({ programs }), scope)
   const look = Effect.gen(function* () {
     for (const { name, pid, state } of yield* driver.processes) {
-      const alive = groups.filter((group) => group.command === name && FakeSpawner.isAlive(group))
-      if (alive.length > 1) return yield* Effect.die(`two live groups of ${name}`)
+      if ((yield* groupsOf(name)).size > 1) return yield* Effect.die(`two live groups of ${name}`)
       if (state === "STOPPED" && pid !== 0) return yield* Effect.die(`${name} is STOPPED with pid ${pid}`)
+      yield* Sim.sometimes(state)
     }
   })
   const caller = Effect.gen(function* () {
@@ -50,15 +80,20 @@ const workload = Effect.gen(function* () {
   yield* Effect.sleep(4_000)
   const closed = yield* Effect.timeoutOption(Effect.interruptible(Scope.close(scope, Exit.void)), 12_000)
   if (Option.isNone(closed)) return yield* Effect.die("not closed within 12 s")
-  if (groups.some(FakeSpawner.isAlive)) return yield* Effect.die("a group is left")
+  const left = yield* machine.processes
+  if (left.length > 0) return yield* Effect.die(`left: ${JSON.stringify(left)}`)
   const joined = yield* Effect.timeoutOption(Fiber.join(callers), 60_000)
   if (Option.isNone(joined)) return yield* Effect.die("a caller waits for ever")
 })
 
 describe("LocalDriver in the simulator", () => {
   it("leaves nothing behind and nobody waiting, in any order of events", () => {
-    const { failure, runs } = Sim.check(workload, { runs: 300, seed: 1 })
-    assert.isUndefined(failure, `${failure?.outcome} ${failure?.token} ${JSON.stringify(failure?.exit)}`)
+    const { failure, runs, sometimes } = Sim.check(Effect.provide(Effect.scoped(workload), world), {
+      runs: 300,
+      seed: 1
+    })
+    assert.isUndefined(failure, `${failure?.outcome} ${failure?.token} ${failure?.message}`)
     assert.strictEqual(runs, 300)
+    assert.containsAllKeys(Object.fromEntries(sometimes), ["STARTING", "RUNNING", "BACKOFF", "STOPPING", "STOPPED"])
   })
 })
