@@ -109,6 +109,8 @@ export const examine = <A, E>(
   const shrunk = options.shrink === false ? undefined : shrink(program, first, runOptions(options))
   return {
     ...first,
+    // They were for the search; a replay has none.
+    branches: undefined,
     run,
     shrunk: shrunk?.run,
     candidates: shrunk?.candidates ?? 0,

@@ -33,10 +33,12 @@ export interface Deviation {
 export interface Turn {
   /** The current fiber was preempted; or, while none ran, one was picked; or one that was resumed had to wait. */
   readonly kind: "preempted" | "picked" | "held-back"
-  /** For `picked`: how many times one had been picked since the fiber stopped. */
+  /** How many choices of this kind had befallen the fiber at the same step before. */
   readonly nth: number
   /** Path of the fiber that ran instead. */
   readonly to: string
+  /** How many older tasks of that fiber were passed over. */
+  readonly skipped: number
 }
 
 /** Gives the values of the choices that programs and services draw. */

@@ -50,13 +50,18 @@ const guidedStrategy = (deviations: ReadonlyArray<Deviation>): Strategy => ({
 const turnTo = (decision: Decision, wanted: ReadonlyArray<Turn>): number => {
   const { current, resumed, runnable } = decision
   const kind = resumed >= 0 ? "held-back" : current >= 0 ? "preempted" : "picked"
-  const turn = wanted.find((other) => other.kind === kind && (kind !== "picked" || other.nth === decision.nth()))
+  const turn = wanted.find((other) => other.kind === kind && other.nth === decision.nth())
   if (turn === undefined) return 0
   if (resumed >= 0) return 1
+  let skipped = 0
+  let found = -1
   for (let k = 0; k < runnable; k++) {
-    if (decision.pathOf(decision.fiberAt(k)) === turn.to) return current >= 0 ? k + 1 : k
+    if (decision.pathOf(decision.fiberAt(k)) !== turn.to) continue
+    found = k
+    if (skipped++ === turn.skipped) break
   }
-  return 0
+  if (found < 0) return 0
+  return current >= 0 ? found + 1 : found
 }
 
 const guidedSource = (deviations: ReadonlyArray<Deviation>, dataSeed: number | undefined): ChoiceSource => {

@@ -124,6 +124,9 @@ export class Kernel implements Scheduler.Scheduler {
   private readonly seen: Array<boolean> = []
   /** Steps that each fiber took, up to its latest switch. */
   private readonly own: Array<number> = []
+  /** At which of its own steps each fiber was resumed last, and how often before at that step. */
+  private readonly resumedAt: Array<number> = []
+  private readonly resumedTimes: Array<number> = []
   private interrupts: ReadonlyArray<DueInterrupt> = []
   private aborted = false
   private spinning: Map<number, number> | undefined
@@ -152,7 +155,7 @@ export class Kernel implements Scheduler.Scheduler {
       fiberAt: (k: number) => this.fiberAt(k),
       subject: () => this.subject(),
       ownSteps: () => this.ownSteps(this.subject()),
-      nth: () => this.picks,
+      nth: () => this.nth(),
       pathOf
     }
     this.dispatcher = { scheduleTask: (task) => this.enqueue(task), flush: () => {} }
@@ -202,7 +205,7 @@ export class Kernel implements Scheduler.Scheduler {
     const choice = this.chooser(this.decision)
     this.choices.noteSchedule()
     if (choice === 0) return false
-    if (this.record) this.recordChoice(choice, this.fiberAt(choice - 1))
+    if (this.record) this.recordChoice(choice, choice - 1)
     // Back to the one below it on the stack, which only needs this one to leave; or to a task, which all have to leave for.
     if (choice > stacked) this.chosen = choice - 1 - stacked
     this.yielding = this.currentNumber
@@ -300,10 +303,13 @@ export class Kernel implements Scheduler.Scheduler {
     this.decision.current = this.currentNumber
     this.decision.resumed = number
     this.stacked = 0
+    const at = this.ownSteps(number)
+    this.resumedTimes[number] = this.resumedAt[number] === at ? (this.resumedTimes[number] ?? 0) + 1 : 0
+    this.resumedAt[number] = at
     this.decision.runnable = this.tasks.length
     const choice = this.chooser(this.decision)
     this.choices.noteSchedule()
-    if (choice === 1 && this.record) this.recordChoice(1, this.currentNumber)
+    if (choice === 1 && this.record) this.recordChoice(1, -1)
     this.decision.resumed = -1
     return choice === 0
   }
@@ -313,18 +319,28 @@ export class Kernel implements Scheduler.Scheduler {
     return fiber.id - this.base
   }
 
-  private recordChoice(choice: number, to: number): void {
+  /** The strategy chose the k-th of the others that could go on; -1 where one that was resumed has to wait. */
+  private recordChoice(choice: number, k: number): void {
     const subject = this.subject()
     const { current, resumed } = this.decision
     const kind = resumed >= 0 ? "held-back" : current >= 0 ? "preempted" : "picked"
-    const nth = kind === "picked" ? this.picks : 0
-    this.choices.recordSchedule(choice, subject, this.ownSteps(subject), { kind, nth, to: this.lineage.path(to) })
+    const to = k < 0 ? current : this.fiberAt(k)
+    let skipped = 0
+    for (let i = 0; i < k; i++) if (this.fiberAt(i) === to) skipped++
+    const turn = { kind, nth: this.decision.nth(), to: this.lineage.path(to), skipped } as const
+    this.choices.recordSchedule(choice, subject, this.ownSteps(subject), turn)
     this.recorder?.switched(this.place(), { kind, fiber: subject, to })
   }
 
   private subject(): number {
     const { resumed } = this.decision
     return resumed >= 0 ? resumed : this.currentNumber >= 0 ? this.currentNumber : this.lastNumber
+  }
+
+  private nth(): number {
+    const { current, resumed } = this.decision
+    if (resumed >= 0) return this.resumedTimes[resumed] ?? 0
+    return current >= 0 ? 0 : this.picks
   }
 
   private ownSteps(number: number): number {
@@ -364,7 +380,7 @@ export class Kernel implements Scheduler.Scheduler {
         this.decision.runnable = this.tasks.length
         index = this.chooser(this.decision)
         this.choices.noteSchedule()
-        if (index > 0 && this.record) this.recordChoice(index, this.tasks.ownerAt(index))
+        if (index > 0 && this.record) this.recordChoice(index, index)
         this.picks++
       }
     }

@@ -18,7 +18,7 @@ export interface Decision {
   readonly subject: () => number
   /** Steps that the subject has taken itself so far. */
   readonly ownSteps: () => number
-  /** While no fiber runs: how many times one was picked since the subject stopped. */
+  /** How many choices of the same kind had befallen the subject at this step before. */
   readonly nth: () => number
   /** Path of a fiber in the tree of forks. */
   readonly pathOf: (fiber: number) => string

@@ -22,10 +22,16 @@ describe("properties", () => {
       it(`${id} catches ${mutant.id}, and its token replays the run`, () => {
         const { failure } = sweep(subject(`${id}+${mutant.id}`), { runs: seeds.catching, seed: 0 })
         assert.isDefined(failure, "not caught")
-        const again = Result.getOrThrow(replay(failure.token)).run
+        const { candidates, minimal, run, shrunk, story, ...found } = failure
+        const again = Result.getOrThrow(replay(found.token)).run
         // All of it: outcome, message, steps, every deviation and every stretch of every fiber.
-        assert.deepStrictEqual({ ...failure, run: 0 }, { ...again, run: 0 })
-        assert.isBelow(`npx muster replay ${failure.token}`.length, 200)
+        assert.deepStrictEqual(found, again)
+        assert.isDefined(shrunk, `not shrunk after ${candidates} candidates`)
+        assert.deepStrictEqual(Result.getOrThrow(replay(shrunk.token)).run, shrunk)
+        assert.isAtMost(shrunk.deviations.length, found.deviations.length)
+        assert.isAtMost(`npx muster replay ${shrunk.token}`.length, 200)
+        assert.include(story, shrunk.message)
+        assert.isTrue(minimal || candidates > 100, `given up after ${candidates} candidates and ${run} runs`)
       })
     }
   }
