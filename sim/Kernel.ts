@@ -16,18 +16,20 @@
  * timers be late (`slowCode`). Wider than real: a fiber that was started immediately may be preempted before its first
  * step.
  */
-import { Effect, Exit, Fiber, type Scheduler } from "effect"
-import { describeError } from "./DescribeError.ts"
+import { Effect, type Exit, Fiber, type Scheduler } from "effect"
 import { Choices, scheduling } from "./Choices.ts"
 import type { ChoiceSource } from "./Choices.ts"
-import { fiberName } from "./FiberName.ts"
+import { describeFiber, Fibers } from "./Fibers.ts"
+import type { AnyFiber } from "./Fibers.ts"
 import { Hosts } from "./Hosts.ts"
+import { Interrupts } from "./Interrupts.ts"
 import { kernelContext } from "./KernelContext.ts"
 import { Lineage } from "./Lineage.ts"
 import { Recorder } from "./Recorder.ts"
 import type { RunContext } from "./RunContext.ts"
 import type { Ratio } from "./Rules.ts"
 import type { Chooser, Strategy } from "./Strategy.ts"
+import { SpinWatch } from "./SpinWatch.ts"
 import { TaskQueue } from "./TaskQueue.ts"
 import { Timers } from "./Timers.ts"
 import type { Timer } from "./Timers.ts"
@@ -36,12 +38,6 @@ import { TraceHash } from "./TraceHash.ts"
 
 /** Effect needs two steps after a preemption to get back to where it was; yielding earlier would never progress. */
 const stepsBeforeYield = 3
-
-/** Steps watched, before the limit is reached, to name the fibers that spin. */
-const spinWindow = 2_000
-
-/** Fibers kept for reports before those that ended well are dropped for the first time. */
-const fibersKept = 1_024
 
 export interface KernelOptions {
   /** For the strategy; what programs draw comes from `source`. */
@@ -55,15 +51,6 @@ export interface KernelOptions {
 
 /** How the loop ended: the root fiber is done, nothing can move any more, the step limit, or a broken invariant. */
 export type Ending = "done" | "deadlock" | "step-limit" | "violated"
-
-export type AnyFiber = Fiber.Fiber<unknown, unknown>
-
-/** An interruption that a scenario asked for, at a step of the run. */
-interface DueInterrupt {
-  readonly fiber: AnyFiber
-  readonly number: number
-  readonly at: number
-}
 
 export interface Invariant {
   readonly what: string
@@ -92,7 +79,7 @@ export class Kernel implements Scheduler.Scheduler {
   violation: string | undefined
 
   private readonly stepsMax: number
-  private readonly watchedFrom: number
+  private readonly spinWatch: SpinWatch
   /** The next step at which there is more to do than to choose: see `notice`. */
   private noticeAt: number
   private readonly record: boolean
@@ -118,25 +105,23 @@ export class Kernel implements Scheduler.Scheduler {
   private newborn = -1
   private stepsAtSwitch = 0
   private base = -1
-  /** The root, then every fiber that is not known to have ended without a defect. */
-  private fibers: Array<AnyFiber> = []
-  private fibersAtPrune = fibersKept
-  private readonly seen: Array<boolean> = []
+  /** The fiber of another runtime that has started this run, if any. */
+  private readonly outside = Fiber.getCurrent()
+  private readonly fibers = new Fibers((fiber) => this.numberOf(fiber))
   /** Steps that each fiber took, up to its latest switch. */
   private readonly own: Array<number> = []
   /** At which of its own steps each fiber was resumed last, and how often before at that step. */
   private readonly resumedAt: Array<number> = []
   private readonly resumedTimes: Array<number> = []
-  private interrupts: ReadonlyArray<DueInterrupt> = []
+  private readonly interrupts = new Interrupts()
   private aborted = false
-  private spinning: Map<number, number> | undefined
   private readonly decision
   private readonly dispatcher: Scheduler.SchedulerDispatcher
 
   constructor(options: KernelOptions) {
     this.stepsMax = options.stepsMax
-    this.watchedFrom = Math.max(0, options.stepsMax - spinWindow)
-    this.noticeAt = this.watchedFrom
+    this.spinWatch = new SpinWatch(options.stepsMax)
+    this.noticeAt = this.spinWatch.from
     this.record = options.record !== "nothing"
     this.recorder = options.record === "story" ? new Recorder() : undefined
     const pathOf = (fiber: number) => this.lineage.path(fiber)
@@ -206,7 +191,7 @@ export class Kernel implements Scheduler.Scheduler {
     this.choices.noteSchedule()
     if (choice === 0) return false
     if (this.record) this.recordChoice(choice, choice - 1)
-    // Back to the one below it on the stack, which only needs this one to leave; or to a task, which all have to leave for.
+    // To the one below it on the stack, which only needs this one to leave; or to a task, which all have to leave for.
     if (choice > stacked) this.chosen = choice - 1 - stacked
     this.yielding = this.currentNumber
     return true
@@ -226,7 +211,8 @@ export class Kernel implements Scheduler.Scheduler {
   /** A fiber starts: the one that runs has forked it, and will put it into the queue or run it at once. */
   born(): void {
     // Not always the current one: a fiber that was resumed on its stack may have ended in the meantime.
-    const parent = Fiber.getCurrent()
+    const running = Fiber.getCurrent()
+    const parent = running === this.outside ? undefined : running
     const parentNumber = parent === undefined ? -1 : this.numberOf(parent)
     const number = this.lineage.born(parentNumber)
     this.newborn = number
@@ -255,13 +241,9 @@ export class Kernel implements Scheduler.Scheduler {
   private arrive(fiber: AnyFiber): "current" | "yields" | "ends" {
     const number = this.numberOf(fiber)
     this.newborn = -1
-    const isNew = this.seen[number] !== true
-    if (isNew) {
-      this.seen[number] = true
-      // A program that replaces the fiber metrics hides births from us.
-      while (this.lineage.size <= number) this.lineage.born(this.currentNumber)
-      if (this.fibers.push(fiber) >= this.fibersAtPrune) this.prune()
-    }
+    const isNew = this.fibers.meet(fiber, number)
+    // A program that replaces the fiber metrics hides births from us.
+    while (this.lineage.size <= number) this.lineage.born(this.currentNumber)
     if (this.hosts.isDead(number)) {
       this.yielding = number
       return "yields"
@@ -419,14 +401,14 @@ export class Kernel implements Scheduler.Scheduler {
     return true
   }
 
-  /** What is due at a step beside the choice: an interruption, a broken invariant, the end of the run. True to yield. */
+  /** What is due at a step beside the choice: an interruption, or the end of the run. True to yield. */
   private notice(fiber: AnyFiber): boolean {
     if (this.aborted) return true
-    if (this.steps > this.watchedFrom && this.overLimit()) return true
-    const due = this.interrupts.find(({ at }) => this.steps > at)
+    if (this.steps > this.spinWatch.from && this.overLimit()) return true
+    const due = this.interrupts.due(this.steps)
     // Interrupting another fiber preempts this one, which has to be possible.
     if (due === undefined || (due.fiber !== fiber && fiber.currentOpCount < stepsBeforeYield)) return false
-    this.interrupts = this.interrupts.filter((other) => other !== due)
+    this.interrupts.remove(due)
     this.renewNotice()
     if (due.fiber.pollUnsafe() !== undefined) return false
     this.fault("interrupted")
@@ -448,8 +430,7 @@ export class Kernel implements Scheduler.Scheduler {
       this.abort()
       return true
     }
-    this.spinning ??= new Map()
-    this.spinning.set(this.currentNumber, (this.spinning.get(this.currentNumber) ?? 0) + 1)
+    this.spinWatch.note(this.currentNumber)
     return false
   }
 
@@ -466,15 +447,6 @@ export class Kernel implements Scheduler.Scheduler {
       this.violation = `always: ${what}: ${wrong}`
       this.abort()
     }
-  }
-
-  /** Keeps a long run with many short fibers from growing; waits for twice the rest, to cost little per fiber. */
-  private prune(): void {
-    this.fibers = this.fibers.filter((fiber, i) => {
-      const exit = fiber.pollUnsafe()
-      return i === 0 || exit === undefined || (Exit.isFailure(exit) && Exit.hasDies(exit))
-    })
-    this.fibersAtPrune = Math.max(fibersKept, 2 * this.fibers.length)
   }
 
   // For services ------------------------------------------------------------------------------------------------------
@@ -507,12 +479,12 @@ export class Kernel implements Scheduler.Scheduler {
 
   /** Interrupts a fiber after so many more steps of the run, if it has not ended by then. */
   interruptAfter(fiber: AnyFiber, steps: number): void {
-    this.interrupts = [...this.interrupts, { fiber, number: this.numberOf(fiber), at: this.steps + steps }]
+    this.interrupts.add({ fiber, number: this.numberOf(fiber), at: this.steps + steps })
     this.renewNotice()
   }
 
   private renewNotice(): void {
-    if (!this.aborted) this.noticeAt = Math.min(this.watchedFrom, ...this.interrupts.map(({ at }) => at))
+    if (!this.aborted) this.noticeAt = Math.min(this.spinWatch.from, this.interrupts.nextAt)
   }
 
   /** The fiber that runs, and all that it forks from now on, belong to this host. */
@@ -537,38 +509,18 @@ export class Kernel implements Scheduler.Scheduler {
 
   /** Fibers of the run that have not ended; those of crashed hosts do not count. */
   waiting(): ReadonlyArray<{ readonly number: number; readonly fiber: AnyFiber }> {
-    return this.fibers.flatMap((fiber) => {
-      const number = this.numberOf(fiber)
-      return fiber.pollUnsafe() === undefined && !this.hosts.isDead(number) ? [{ number, fiber }] : []
-    })
+    return this.fibers.waiting().filter(({ number }) => !this.hosts.isDead(number))
   }
 
   /** Defects with which fibers other than the root ended, whoever may have handled them. */
   defects(): ReadonlyArray<string> {
-    return this.fibers.slice(1).flatMap((fiber) => {
-      const exit = fiber.pollUnsafe()
-      if (exit === undefined || exit._tag === "Success") return []
-      return exit.cause.reasons.flatMap((reason) =>
-        reason._tag === "Die" ? [`${describeFiber(this.numberOf(fiber), fiber)}: ${describeError(reason.defect)}`] : []
-      )
-    })
+    return this.fibers.defects()
   }
 
   /** Fibers that took part in the last steps before the limit, the busiest first. */
   spinners(): ReadonlyArray<string> {
-    const byNumber = new Map(this.fibers.map((fiber) => [this.numberOf(fiber), fiber]))
-    return Array.from(this.spinning ?? [])
-      .toSorted((a, b) => b[1] - a[1])
-      .flatMap(([number, steps]) => {
-        const fiber = byNumber.get(number)
-        return fiber === undefined ? [] : [`${describeFiber(number, fiber)}: ${steps} steps`]
-      })
+    return this.spinWatch.report(this.fibers)
   }
-}
-
-export const describeFiber = (number: number, fiber: AnyFiber): string => {
-  const name = fiberName(fiber)
-  return name === "" ? `fiber ${number}` : `fiber ${number} in ${name}`
 }
 
 const count = (counts: Map<string, number>, name: string): void => {

@@ -1,7 +1,8 @@
 /** The services that a run provides: the run itself, the virtual clock, seeded randomness, tracer and metrics. */
 import { Clock, Context, Duration, Effect, Logger, Metric, Random, Tracer } from "effect"
 import type { DrawnStream } from "./Choices.ts"
-import type { AnyFiber, Invariant, Kernel } from "./Kernel.ts"
+import type { AnyFiber } from "./Fibers.ts"
+import type { Invariant, Kernel } from "./Kernel.ts"
 import { RunContext } from "./RunContext.ts"
 import type { Ratio } from "./Rules.ts"
 import { makeTracer } from "./SimTracer.ts"

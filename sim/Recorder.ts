@@ -1,5 +1,5 @@
-/** Keeps the story of a run: its stretches with the operations in them, what was told, and where fibers were started. */
-import type { AnyFiber } from "./Kernel.ts"
+/** Keeps the story of a run: stretches with the operations in them, what was told, and where fibers were started. */
+import type { AnyFiber } from "./Fibers.ts"
 import { fiberName } from "./FiberName.ts"
 import { siteOf } from "./Sites.ts"
 import type { Site } from "./Sites.ts"

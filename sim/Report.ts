@@ -1,8 +1,9 @@
 /** What to tell about a run that did not end well. */
 import { type Cause, Exit } from "effect"
 import { describeError } from "./DescribeError.ts"
-import { describeFiber } from "./Kernel.ts"
-import type { AnyFiber, Kernel } from "./Kernel.ts"
+import { describeFiber } from "./Fibers.ts"
+import type { AnyFiber } from "./Fibers.ts"
+import type { Kernel } from "./Kernel.ts"
 import type { Outcome } from "./Run.ts"
 import type { Site } from "./Sites.ts"
 

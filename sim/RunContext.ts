@@ -4,7 +4,8 @@
  */
 import { Context } from "effect"
 import type { DrawnStream } from "./Choices.ts"
-import type { AnyFiber, Invariant } from "./Kernel.ts"
+import type { AnyFiber } from "./Fibers.ts"
+import type { Invariant } from "./Kernel.ts"
 import type { Ratio } from "./Rules.ts"
 
 export class RunContext extends Context.Service<
@@ -12,7 +13,7 @@ export class RunContext extends Context.Service<
   {
     /** An integer below `n` from a stream of choices; 0 is the dullest answer. */
     readonly choose: (stream: DrawnStream, n: number) => number
-    /** Counts an injected fault by its kind, and tells it in the story. */
+    /** Counts an injected fault by its kind. */
     readonly fault: (kind: string) => void
     /** Counts that something was reached, for `Sim.sometimes`. */
     readonly reach: (name: string) => void

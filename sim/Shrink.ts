@@ -49,7 +49,7 @@ export const failureClass = ({ message, outcome }: Pick<RunResult<unknown, unkno
         .replace(/\b[0-9a-f]{8,}\b/g, "#")
         .replace(/-?\d+(?:\.\d+)?/g, "#")}`
 
-/** `failed` is a run of this program that did not end well, with its deviations. Undefined when it cannot be led again. */
+/** `failed` did not end well, and has its deviations. Undefined when tolerant replay cannot lead to it again. */
 export const shrink = <A, E>(
   program: Effect.Effect<A, E, RunContext>,
   failed: RunResult<A, E>,
@@ -173,7 +173,7 @@ class Search<A, E> {
     return true
   }
 
-  /** Keeps the candidate only if it is smaller than what there is: tolerant replay may also find new ways to deviate. */
+  /** Keeps the candidate only if it is smaller than what there is. */
   private accepts(candidate: ReadonlyArray<Deviation>, strategy?: Strategy, seed?: number): boolean {
     const before = this.best
     const size = weight(this.deviations())

@@ -8,7 +8,7 @@ const hexDigits = (draw: () => number, words: number): string => {
   return text
 }
 
-/** The method of an operation that Effect's run loop calls; the tracer stands in for the loop where it has a context. */
+/** The method of an operation that the run loop calls; a tracer with a context calls it in its place. */
 const evaluate = "~effect/Effect/evaluate"
 
 /**

@@ -2,7 +2,7 @@
  * Swarm testing (Groce and others, 2012): each run draws which kinds of faults and knobs are in play, and how strongly.
  * A run with few kinds gets deeper into each than one with all of them; the draw is shown with the run.
  */
-import { Effect } from "effect"
+import type { Effect } from "effect"
 import { RunContext } from "./RunContext.ts"
 
 /**

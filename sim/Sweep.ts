@@ -1,6 +1,6 @@
 /**
- * A sweep: many runs of one program, in rounds that a plan makes, until one does not end well. It only plans and counts;
- * who does the runs, in which order and on how many threads, does not change its result.
+ * A sweep: many runs of one program, in rounds that a plan makes, until one does not end well. It only plans and
+ * counts; who does the runs, in which order and on how many threads, does not change its result.
  */
 import type { Effect } from "effect"
 import type { RunContext } from "./RunContext.ts"

@@ -3,7 +3,7 @@
  * performs what the machine asks for. Performing never waits for the world, so that the mailbox is always drained; what
  * takes time (spawning, sleeping, signalling) is a fiber of its own that answers with an event.
  */
-import { Clock, Deferred, Effect, Exit, FiberHandle, Option, Queue, Ref, Scope } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Queue, Ref, Scope } from "effect"
 import type { ProcessInfo } from "../domain/Process.ts"
 import * as OutputRing from "./OutputRing.ts"
 import type { ProgramConfig } from "./ProgramConfig.ts"
@@ -23,7 +23,9 @@ export const programFiberLimits = {
   /** Events waiting for the fiber; who posts one more waits. */
   mailboxEventsMax: 64,
   /** Time for an end on top of `stopwaitsecs`: signals, the last output, SIGKILL again. */
-  closeMsMax: 5_000
+  closeMsMax: 5_000,
+  /** After that: time for the spawner to end what is left by its own means. */
+  releaseMsMax: 2_000
 } as const
 
 export type OutputChannel = "stdout" | "stderr"
@@ -37,7 +39,7 @@ export interface Program {
   readonly output: Readonly<Record<OutputChannel, OutputRing.OutputRing>>
   /**
    * Ends the program and its fibers: stop signal, `stopwaitsecs`, SIGKILL. Waits `stopwaitsecs` and `closeMsMax` for it
-   * at most, and leaves the rest to the spawner.
+   * at most, then `releaseMsMax` for the spawner. What not even SIGKILL has ended by then is left behind.
    */
   readonly close: Effect.Effect<void>
 }
@@ -132,7 +134,10 @@ const close = (shell: Shell & { readonly scope: Scope.Closeable }) =>
       Effect.timeoutOption(waitMs)
     )
     if (Option.isNone(ended)) yield* Effect.logWarning(`not ended within ${waitMs} ms, killed`)
-    yield* Scope.close(shell.scope, Exit.void)
+    // The spawner waits for the exit of a leader without a bound, and in a finalizer, which nothing can interrupt.
+    const closing = yield* Effect.forkDetach(Scope.close(shell.scope, Exit.void), { startImmediately: true })
+    const closed = yield* Effect.timeoutOption(Fiber.join(closing), programFiberLimits.releaseMsMax)
+    if (Option.isNone(closed)) yield* Effect.logError("cannot be killed, left behind")
   })
 
 /**

@@ -12,12 +12,12 @@
  * To it a zombie is alive: where the system's first process reaps none, as in a container without an init, the end of a
  * run whose leader leaves children takes the whole grace.
  */
-import { Deferred, Effect, Fiber, type Scope, Stream } from "effect"
+import { Deferred, Effect, Fiber, PlatformError, type Scope, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import type * as OutputRing from "./OutputRing.ts"
 import type { ProgramConfig } from "./ProgramConfig.ts"
 import type { ProgramAction, ProgramEvent } from "./ProgramState.ts"
-import { describeSpawnFailure } from "./SpawnFailure.ts"
+import { describeSpawnFailure, errorCode, shortCause } from "./SpawnFailure.ts"
 
 export const runLimits = {
   /** A spawn that takes longer counts as failed. */
@@ -76,8 +76,19 @@ const toCommand = ({ config, withhold }: RunOptions): ChildProcess.Command => {
   })
 }
 
+/**
+ * Node throws where it does not expect the system's answer to a start (E2BIG, ENOMEM, ENOTDIR ..), and its spawner dies
+ * of that. To the program it is a failed start like any other. What has no code is a bug as well, and logged.
+ */
+const toSpawnError = Effect.fnUntraced(function* (defect: unknown) {
+  if (errorCode(defect) === undefined) yield* Effect.logError("the spawner died", defect)
+  return yield* PlatformError.systemError({ _tag: "Unknown", module: "ChildProcess", method: "spawn", cause: defect })
+})
+
 const spawn = (options: RunOptions, spawner: ChildProcessSpawner.ChildProcessSpawner["Service"]) =>
   spawner.spawn(toCommand(options)).pipe(
+    // Right at the spawner, so that a defect of ours does not pass for a failed start.
+    Effect.catchDefect(toSpawnError),
     Effect.mapError((error) => describeSpawnFailure(options.config, error)),
     Effect.timeoutOrElse({
       duration: runLimits.spawnMsMax,
@@ -87,7 +98,7 @@ const spawn = (options: RunOptions, spawner: ChildProcessSpawner.ChildProcessSpa
 
 const drain = (stream: ChildProcessSpawner.ChildProcessHandle["stdout"], ring: OutputRing.OutputRing) =>
   Stream.runForEach(stream, (chunk) => Effect.sync(() => ring.append(chunk))).pipe(
-    Effect.catch((error) => Effect.logWarning("output cannot be read any more", error.message)),
+    Effect.catch((error) => Effect.logWarning("output cannot be read any more", shortCause(error))),
     Effect.forkScoped({ startImmediately: true })
   )
 
@@ -104,7 +115,7 @@ const endGroup = (handle: ChildProcessSpawner.ChildProcessHandle, order: ReapOrd
     Effect.timeoutOption(order.graceMs + runLimits.reapMsMax)
   )
 
-/** The life of the run. True when there was a process. */
+/** The life of the run. Gives the last event, which is for when nothing of the run is left. */
 const attend = Effect.fnUntraced(function* (
   options: RunOptions,
   spawner: ChildProcessSpawner.ChildProcessSpawner["Service"],
@@ -113,10 +124,7 @@ const attend = Effect.fnUntraced(function* (
 ) {
   const { post, run } = options
   const spawned = yield* Effect.result(spawn(options, spawner))
-  if (spawned._tag === "Failure") {
-    yield* post((nowMs) => ({ _tag: "SpawnFailed", run, text: spawned.failure, nowMs }))
-    return false
-  }
+  if (spawned._tag === "Failure") return { _tag: "SpawnFailed", run, text: spawned.failure } as const
   const handle = spawned.success
   const outputs = [yield* drain(handle.stdout, options.stdout), yield* drain(handle.stderr, options.stderr)]
   yield* Deferred.succeed(attended, { handle, scope: yield* Effect.scope })
@@ -125,7 +133,7 @@ const attend = Effect.fnUntraced(function* (
   yield* post((nowMs) => ({ _tag: "Exited", run, status, nowMs }))
   yield* endGroup(handle, yield* Deferred.await(order))
   yield* Effect.timeoutOption(Fiber.awaitAll(outputs), runLimits.drainMsMax)
-  return true
+  return { _tag: "Ended", run } as const
 })
 
 /** Starts a run and returns at once. It lives in the scope. */
@@ -136,7 +144,7 @@ export const make = Effect.fnUntraced(function* (options: RunOptions) {
   const order = yield* Deferred.make<ReapOrder>()
 
   yield* Effect.scoped(attend(options, spawner, attended, order)).pipe(
-    Effect.flatMap((ended) => (ended ? post((nowMs) => ({ _tag: "Ended", run, nowMs })) : Effect.void)),
+    Effect.flatMap((last) => post((nowMs) => ({ ...last, nowMs }))),
     Effect.forkScoped
   )
 
@@ -149,7 +157,7 @@ export const make = Effect.fnUntraced(function* (options: RunOptions) {
           yield* post((nowMs) => ({
             _tag: "SignalFailed",
             run,
-            text: `cannot send ${signal}: ${error.message}`,
+            text: `cannot send ${signal}: ${shortCause(error)}`,
             nowMs
           }))
         })

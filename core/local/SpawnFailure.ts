@@ -1,5 +1,5 @@
 /**
- * Why a program could not be spawned, in supervisord's words where it has some.
+ * Why a program could not be spawned, in supervisord's words where it has some; and errors without what may be secret.
  */
 import type { PlatformError } from "effect"
 import type { ProgramConfig } from "./ProgramConfig.ts"
@@ -18,12 +18,15 @@ export const describeSpawnFailure = (config: ProgramConfig, error: PlatformError
     case "BadArgument":
       return `can't run command '${command}': ${reason.description ?? reason._tag}`
     default:
-      return `unknown error during fork for '${config.name}': ${errorCode(reason.cause) ?? reason._tag}`
+      return `unknown error during fork for '${config.name}': ${shortCause(error)}`
   }
 }
 
-/** `EAGAIN`, `EMFILE` and the like. */
-const errorCode = (cause: unknown): string | undefined =>
+/** The code of an error, else its kind. Its message would show the command with all of its arguments. */
+export const shortCause = ({ reason }: PlatformError.PlatformError): string => errorCode(reason.cause) ?? reason._tag
+
+/** `EAGAIN`, `EMFILE` and the like; undefined for what has no code. */
+export const errorCode = (cause: unknown): string | undefined =>
   typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
     ? cause.code
     : undefined

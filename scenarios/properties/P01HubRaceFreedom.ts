@@ -53,7 +53,7 @@ const visit = Effect.fnUntraced(function* (world: World.World, name: string, pla
   if (leave === "silent") yield* Fiber.interrupt(reading)
   if (leave === "reset" || leave === "stall") {
     // The next message that the hub writes to this host breaks the connection, or is swallowed like all that follow.
-    const verdict = { _tag: leave === "reset" ? "refuse" : "stall" } as const
+    const verdict = { _tag: leave === "reset" ? "reset" : "drop" } as const
     yield* world.network.rule(({ to }) => (to === name ? verdict : { _tag: "pass" })).pipe(Scope.provide(scope))
   }
   if (leave !== "goodbye" && leave !== "break") {

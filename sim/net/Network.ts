@@ -1,84 +1,84 @@
 /**
  * A simulated network: hosts by name, listeners on ports, and connections that carry whole messages in order.
  *
- * Models: latency drawn for each message (order within a direction is kept), a window of messages under way after
- * which the sender waits, refused connections, unknown hosts, graceful close, reset (what is under way is lost), hosts
- * that swallow everything (a connection that stalls without an end), and rules that faults install.
- * Does not model: bytes and segments, bandwidth, reordering within a connection, name resolution.
+ * Models: latency drawn for each message (order within a direction is kept), bandwidth of a link, a window of messages
+ * and bytes under way after which the sender waits, refused connections, unknown hosts, a close that arrives behind
+ * what was sent before it, resets (what is under way is lost), half-open connections, readers that are slow, hosts that
+ * crash with or without a word, and rules by which scenarios break any of this.
+ * Does not model: bytes and segments, loss that TCP repairs (it is latency), reordering within a connection,
+ * half-closed connections (a close ends both directions), name resolution, TLS.
  *
- * Rules are consulted in the order of their installation; the first that does not pass decides.
+ * What a verdict of a rule means:
+ * - of a connection attempt: `delay` answers it later, `drop` never, `refuse` as a closed port does, `reset` after it
+ *   was made, `fail` with the code (`ETIMEDOUT`, `EHOSTUNREACH`); `corrupt` is as `pass`.
+ * - of a message: `delay` lets it and what follows arrive later, `drop` silences this direction for good (TCP cannot
+ *   lose one message: the connection is half open, and its sender waits once the window is full), `corrupt` spoils a
+ *   byte of the body or makes garbage of a message without one, `refuse` and `reset` break the connection off for both
+ *   ends at once and the message is lost, `fail` does so too and gives the sender the code.
+ * - of a `Close` on its way to the peer: as of a message; of a `Reset`: only `delay` and `drop` mean something.
+ * A rule on `Request` strikes before the peer has acted, one on `Head` after it.
  */
-import { Clock, Context, Effect, Layer, Option, Queue, Schema, type Scope } from "effect"
-import { RunContext } from "../RunContext.ts"
-import type { Message } from "./Message.ts"
-
-/** Why a connection could not be made or ended. */
-export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
-  reason: Schema.Literals(["UnknownHost", "Refused", "Reset", "Closed", "AddressInUse"]),
-  address: Schema.String
-}) {
-  override get message(): string {
-    return `${this.reason}: ${this.address}`
-  }
-}
-
-/** What a rule is asked about: a connection attempt, or a message on one. */
-export interface Packet {
-  readonly kind: "connect" | "message"
-  readonly from: string
-  readonly to: string
-  readonly port: number
-}
-
-export type RuleVerdict =
-  | { readonly _tag: "pass" }
-  /** Later by so much. */
-  | { readonly _tag: "delay"; readonly ms: number }
-  /** A connection attempt is refused; a message resets its connection. */
-  | { readonly _tag: "refuse" }
-  /** The attempt, or everything from here on in this direction, gets no answer. */
-  | { readonly _tag: "stall" }
-
-export type Rule = (packet: Packet) => RuleVerdict
-
-/** One end of a connection. Messages arrive in order; `receive` and `send` fail once the connection has ended. */
-export interface Connection {
-  /** Name of the host at the other end. */
-  readonly peer: string
-  /** Waits while the window is full. */
-  readonly send: (message: Message) => Effect.Effect<void, NetworkError>
-  readonly receive: Effect.Effect<Message, NetworkError>
-  /** Lets the peer read what is under way, then fails its `receive` with `Closed`. */
-  readonly close: Effect.Effect<void>
-  /** Fails both ends with `Reset` at once. */
-  readonly reset: Effect.Effect<void>
-}
+import { Context, Effect, Layer, Option, Queue, type Scope } from "effect"
+import type { RunContext } from "../RunContext.ts"
+import { pass } from "../Rules.ts"
+import type { Rule } from "../Rules.ts"
+import { Wire } from "./Connection.ts"
+import type { Connection, CrashKind } from "./Connection.ts"
+import type { Latency } from "./Latency.ts"
+import type { Shape } from "./Links.ts"
+import { make as makeMedium } from "./Medium.ts"
+import type { Alter, Medium } from "./Medium.ts"
+import { NetworkError } from "./NetworkError.ts"
+import type { Ends, Link, Packet } from "./Packet.ts"
 
 export interface NetworkOptions {
   readonly latencyMsMin: number
   readonly latencyMsMax: number
+  /** Instead of the two bounds. */
+  readonly latency?: Latency
+  /** Bytes that leave in a millisecond from one host to another. Without it as many as there are. */
+  readonly bytesPerMs?: number
   /** Messages under way in one direction before the sender waits. */
   readonly windowMessages: number
+  /** Bytes under way in one direction before the sender waits; a single message may be larger. */
+  readonly windowBytes: number
 }
 
-const defaults: NetworkOptions = { latencyMsMin: 1, latencyMsMax: 10, windowMessages: 16 }
+const defaults: NetworkOptions = { latencyMsMin: 1, latencyMsMax: 10, windowMessages: 16, windowBytes: 262_144 }
+
+/** Connections to one port, as their listener takes them. */
+export interface Listener {
+  /**
+   * Can be interrupted while it waits, in any region; within an uninterruptible one, no connection is lost between the
+   * taking and what follows.
+   */
+  readonly accept: Effect.Effect<Connection>
+}
 
 export class Network extends Context.Service<
   Network,
   {
-    /**
-     * Takes connections to a port of a host until the scope closes. `accept` can be interrupted while it waits, in any
-     * region; within an uninterruptible one, no connection is lost between the taking and what follows.
-     */
-    readonly listen: (
-      host: string,
-      port: number
-    ) => Effect.Effect<{ readonly accept: Effect.Effect<Connection> }, NetworkError, Scope.Scope>
+    /** Takes connections to a port of a host until the scope closes. */
+    readonly listen: (host: string, port: number) => Effect.Effect<Listener, NetworkError, Scope.Scope>
     /** Connects; the connection is closed with the scope. */
     readonly connect: (from: string, host: string, port: number) => Effect.Effect<Connection, NetworkError, Scope.Scope>
-    /** Adds a rule until the scope closes. */
-    readonly rule: (rule: Rule) => Effect.Effect<void, never, Scope.Scope>
-    /** Connections open on either end. */
+    /** Installs a rule until the scope closes. */
+    readonly rule: (rule: Rule<Packet>) => Effect.Effect<void, never, Scope.Scope>
+    /** Replaces messages by others until the scope closes. The one who alters counts the fault. */
+    readonly alter: (alter: Alter) => Effect.Effect<void, never, Scope.Scope>
+    /** Changes the links that match until the scope closes. */
+    readonly shape: (matches: (link: Link) => boolean, shape: Shape) => Effect.Effect<void, never, Scope.Scope>
+    /** Resets the connections that exist now and match, for both ends; gives their number. */
+    readonly cut: (matches: (link: Link) => boolean) => Effect.Effect<number>
+    /**
+     * What a crash of the host means for the others: its listeners are gone and its connections end, by a reset or
+     * without a word, as when the power fails; then connection attempts get no answer either, until the host listens or
+     * connects again. Its own fibers are for the caller to stop; what they still do to their connections does nothing.
+     */
+    readonly crash: (host: string, kind?: CrashKind) => Effect.Effect<void>
+    /** Ends all rules, alterations and shapes, whatever their scopes. */
+    readonly heal: Effect.Effect<void>
+    /** Connections that neither end has ended. */
     readonly openConnections: Effect.Effect<number>
   }
 >()("muster/sim/net/Network") {}
@@ -86,204 +86,191 @@ export class Network extends Context.Service<
 /** Connections waiting to be accepted by one listener. */
 const backlogMax = 128
 
-interface InFlight {
-  readonly arrivesAtMs: number
-  /** undefined is the end of the stream. */
-  readonly message: Message | undefined
+/** Wires kept before those that are over are dropped. */
+const wiresKept = 256
+
+interface Port {
+  readonly host: string
+  readonly backlog: Queue.Queue<Wire>
+}
+
+class Hosts {
+  readonly medium: Medium
+  readonly ports = new Map<string, Port>()
+  /** Every host that ever listened: its name is known from then on. */
+  readonly known = new Set<string>()
+  /** How often each host has crashed. */
+  private readonly crashes = new Map<string, number>()
+  private wires: ReadonlyArray<Wire> = []
+  private pruneAt = wiresKept
+
+  constructor(medium: Medium) {
+    this.medium = medium
+  }
+
+  add(wire: Wire): void {
+    this.wires = [...this.live, wire]
+  }
+
+  /** Those of which somebody may still hear. */
+  get live(): ReadonlyArray<Wire> {
+    if (this.wires.length < this.pruneAt) return this.wires
+    this.wires = this.wires.filter((wire) => !wire.isOver)
+    this.pruneAt = Math.max(wiresKept, this.wires.length * 2)
+    return this.wires
+  }
+
+  livesOf(host: string): number {
+    return this.crashes.get(host) ?? 0
+  }
+
+  /** The host does something, so it has power. */
+  wake(host: string): void {
+    if (this.medium.down.delete(host)) this.linksChanged()
+  }
+
+  crash(host: string, kind: CrashKind): void {
+    this.crashes.set(host, this.livesOf(host) + 1)
+    this.known.add(host)
+    if (kind === "silent") this.medium.down.add(host)
+    for (const [address, port] of this.ports) if (port.host === host) this.ports.delete(address)
+    for (const wire of this.live) wire.crash(host, kind)
+  }
+
+  linksChanged(): void {
+    for (const wire of this.live) wire.release()
+    this.medium.changed.raise()
+  }
 }
 
 export const layer = (options: Partial<NetworkOptions> = {}): Layer.Layer<Network, never, RunContext> =>
   Layer.effect(Network, make({ ...defaults, ...options }))
 
-/** What all hosts share. */
-interface World {
-  readonly listeners: Map<string, Queue.Queue<Connection>>
-  /** Every host that ever listened: its name is known from then on. */
-  readonly hosts: Set<string>
-  readonly rules: Array<Rule>
-  readonly latencyMs: () => number
-  /** Counts a fault that a rule brought about. */
-  readonly fault: (kind: string) => void
-  readonly windowMessages: number
-  open: number
-}
-
 const make = (options: NetworkOptions) =>
   Effect.gen(function* () {
-    const context = yield* RunContext
-    const choicesMs = options.latencyMsMax - options.latencyMsMin + 1
-    const world: World = {
-      listeners: new Map(),
-      hosts: new Set(),
-      rules: [],
-      latencyMs: () => options.latencyMsMin + context.choose("faults", choicesMs),
-      fault: context.fault,
-      windowMessages: options.windowMessages,
-      open: 0
-    }
-    const rule = (added: Rule) =>
-      Effect.asVoid(
-        Effect.acquireRelease(
-          Effect.sync(() => world.rules.push(added)),
-          () => Effect.sync(() => world.rules.splice(world.rules.indexOf(added), 1))
-        )
-      )
+    const { latencyMsMax: maxMs, latencyMsMin: minMs } = options
+    const medium = yield* makeMedium({
+      links: { latency: options.latency ?? { minMs, maxMs }, bytesPerMs: options.bytesPerMs },
+      window: { messages: options.windowMessages, bytes: options.windowBytes }
+    })
+    const hosts = new Hosts(medium)
     return Network.of({
-      listen: (host, port) => listen(world, host, port),
-      connect: (from, host, port) => connect(world, { from, to: host, port }),
-      rule,
-      openConnections: Effect.sync(() => world.open)
+      listen: (host, port) => listen(hosts, host, port),
+      connect: (from, host, port) => connect(hosts, { from, to: host, port }),
+      ...faults(hosts),
+      cut: (matches) =>
+        Effect.sync(() => {
+          const cut = hosts.live.filter((wire) => wire.isOpen && matches(wire.ends))
+          for (const wire of cut) wire.cut()
+          return cut.length
+        }),
+      crash: (host, kind = "reset") => Effect.sync(() => hosts.crash(host, kind)),
+      openConnections: Effect.sync(() => hosts.live.filter((wire) => wire.isOpen).length)
     })
   })
 
-const verdict = (world: World, packet: Packet): RuleVerdict => {
-  for (const rule of world.rules) {
-    const answer = rule(packet)
-    if (answer._tag !== "pass") {
-      world.fault(`${packet.kind} ${answer._tag}`)
-      return answer
-    }
+/** What can be installed, each with a scope, and all of it undone by `heal`. */
+const faults = (hosts: Hosts): Pick<Network["Service"], "rule" | "alter" | "shape" | "heal"> => {
+  const { medium } = hosts
+  let healed = 0
+  const scoped = (install: () => () => void) =>
+    Effect.asVoid(Effect.acquireRelease(Effect.sync(install), (undo) => Effect.sync(undo)))
+  return {
+    rule: (rule) =>
+      Effect.suspend(() => {
+        const since = healed
+        return medium.rules.add((packet) => (since === healed ? rule(packet) : pass))
+      }),
+    alter: (alter) =>
+      scoped(() => {
+        medium.alterations = [...medium.alterations, alter]
+        return () => {
+          medium.alterations = medium.alterations.filter((other) => other !== alter)
+        }
+      }),
+    shape: (matches, shape) =>
+      scoped(() => {
+        const undo = medium.links.lay(matches, shape)
+        hosts.linksChanged()
+        return () => {
+          undo()
+          hosts.linksChanged()
+        }
+      }),
+    heal: Effect.sync(() => {
+      healed++
+      medium.alterations = []
+      medium.links.clear()
+      hosts.linksChanged()
+    })
   }
-  return { _tag: "pass" }
 }
 
 // Uninterruptible, as is the end of connect: what is listed or counted must get its finalizer.
-const listen = Effect.fnUntraced(function* (world: World, host: string, port: number) {
+const listen = Effect.fnUntraced(function* (hosts: Hosts, host: string, port: number) {
   const address = `${host}:${port}`
-  const { hosts, listeners } = world
-  const backlog = yield* Queue.bounded<Connection>(backlogMax)
-  hosts.add(host)
-  if (listeners.has(address)) return yield* new NetworkError({ reason: "AddressInUse", address })
-  listeners.set(address, backlog)
+  const { ports } = hosts
+  if (ports.has(address)) return yield* new NetworkError({ reason: "AddressInUse", address })
+  const backlog = yield* Queue.bounded<Wire>(backlogMax)
+  const own: Port = { host, backlog }
+  hosts.known.add(host)
+  hosts.wake(host)
+  ports.set(address, own)
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
-      listeners.delete(address)
-      for (const waiting of yield* Queue.clear(backlog)) yield* waiting.reset
+      // After a crash the port is gone, or another's.
+      if (ports.get(address) !== own) return
+      ports.delete(address)
+      for (const waiting of yield* Queue.clear(backlog)) waiting.far.reset()
       yield* Queue.shutdown(backlog)
     })
   )
   const accept: Effect.Effect<Connection> = Effect.interruptible(Queue.peek(backlog)).pipe(
     Effect.andThen(Queue.poll(backlog)),
-    Effect.flatMap(Option.match({ onNone: () => accept, onSome: Effect.succeed })),
+    Effect.flatMap(Option.match({ onNone: () => accept, onSome: (wire) => Effect.succeed(wire.far.take()) })),
     Effect.uninterruptible
   )
   return { accept }
 }, Effect.uninterruptible)
 
-interface Ends {
-  readonly from: string
-  readonly to: string
-  readonly port: number
-}
-
-const connect = Effect.fnUntraced(function* (world: World, ends: Ends) {
-  const address = `${ends.to}:${ends.port}`
-  const answer = verdict(world, { kind: "connect", ...ends })
-  if (answer._tag === "stall") return yield* Effect.never
-  yield* Effect.sleep(world.latencyMs() + (answer._tag === "delay" ? answer.ms : 0))
-  if (!world.hosts.has(ends.to)) return yield* new NetworkError({ reason: "UnknownHost", address })
-  if (answer._tag === "refuse") return yield* new NetworkError({ reason: "Refused", address })
-  return yield* Effect.uninterruptible(establish(world, ends))
+const connect = Effect.fnUntraced(function* (hosts: Hosts, ends: Ends) {
+  const { medium } = hosts
+  const { from, port, to } = ends
+  const address = `${to}:${port}`
+  const lives = hosts.livesOf(from)
+  hosts.wake(from)
+  const verdict = medium.decide({ kind: "connect", what: "Connect", message: undefined, ...ends })
+  if (verdict._tag === "drop") return yield* Effect.never
+  yield* medium.released(ends)
+  yield* Effect.sleep(medium.links.latencyMs(ends) + (verdict._tag === "delay" ? verdict.ms : 0))
+  if (hosts.livesOf(from) !== lives || medium.down.has(to)) return yield* Effect.never
+  if (!hosts.known.has(to)) return yield* failed(hosts, ends, new NetworkError({ reason: "UnknownHost", address }))
+  if (verdict._tag === "fail") {
+    return yield* failed(hosts, ends, new NetworkError({ reason: "Failed", address, code: verdict.code }))
+  }
+  if (verdict._tag === "refuse") return yield* failed(hosts, ends, new NetworkError({ reason: "Refused", address }))
+  const connection = yield* Effect.uninterruptible(establish(hosts, ends))
+  if (verdict._tag === "reset") yield* connection.reset
+  return connection
 })
 
-const establish = Effect.fnUntraced(function* (world: World, ends: Ends) {
-  const address = `${ends.to}:${ends.port}`
-  const there = yield* pipe(world, ends)
-  const back = yield* pipe(world, { from: ends.to, to: ends.from, port: ends.port })
-  let ended = false
-  const end = (close: Effect.Effect<void>) =>
-    Effect.suspend(() => {
-      if (!ended) world.open--
-      ended = true
-      return close
-    }).pipe(Effect.uninterruptible)
-  const side = (peer: string, out: Pipe, inward: Pipe): Connection => ({
-    peer,
-    send: out.send,
-    receive: inward.receive,
-    close: end(Effect.andThen(out.finish, inward.abandon)),
-    reset: end(Effect.andThen(out.reset, inward.reset))
-  })
-  world.open++
-  const local = side(ends.to, there, back)
-  yield* Effect.addFinalizer(() => local.close)
+const failed = ({ medium }: Hosts, { from, port, to }: Ends, error: NetworkError) => {
+  medium.context.tell(() => `${from} -> ${to}: no connection to port ${port}, ${error.code ?? error.reason}`)
+  return Effect.fail(error)
+}
+
+const establish = Effect.fnUntraced(function* (hosts: Hosts, ends: Ends) {
+  const { from, port, to } = ends
+  const address = `${to}:${port}`
+  const wire = new Wire(hosts.medium, ends)
   // Found and offered in one step: a listener that closes in between would leave the connection to nobody.
-  const backlog = world.listeners.get(address)
-  if (backlog === undefined || !Queue.offerUnsafe(backlog, side(ends.from, back, there))) {
-    yield* local.reset
-    return yield* new NetworkError({ reason: "Refused", address })
+  const listener = hosts.ports.get(address)
+  if (listener === undefined || !Queue.offerUnsafe(listener.backlog, wire)) {
+    return yield* failed(hosts, ends, new NetworkError({ reason: "Refused", address }))
   }
-  return local
-})
-
-/** One direction of a connection. */
-interface Pipe {
-  readonly send: (message: Message) => Effect.Effect<void, NetworkError>
-  readonly receive: Effect.Effect<Message, NetworkError>
-  /** The sender sends no more. */
-  readonly finish: Effect.Effect<void>
-  /** The reader reads no more: what is under way is lost, and what is sent from now on fails. */
-  readonly abandon: Effect.Effect<void>
-  readonly reset: Effect.Effect<void>
-}
-
-const pipe = Effect.fnUntraced(function* (world: World, ends: Ends) {
-  const address = `${ends.to}:${ends.port}`
-  const queue = yield* Queue.bounded<InFlight, NetworkError>(world.windowMessages)
-  const packet: Packet = { kind: "message", ...ends }
-  let lastArrivalMs = 0
-  let ended: "Closed" | "Reset" | undefined
-  let stalled = false
-
-  const arrival = (nowMs: number, extraMs: number): number => {
-    lastArrivalMs = Math.max(lastArrivalMs, nowMs + world.latencyMs() + extraMs)
-    return lastArrivalMs
-  }
-  const breakOff = (reason: "Closed" | "Reset") =>
-    Effect.gen(function* () {
-      if (ended === "Reset") return
-      ended = reason
-      // Each round lets waiting senders in; what they send is lost like the rest.
-      while ((yield* Effect.orElseSucceed(Queue.clear(queue), () => [])).length > 0);
-      yield* Queue.fail(queue, new NetworkError({ reason, address }))
-    })
-  const reset = breakOff("Reset")
-  const send = Effect.fnUntraced(function* (message: Message) {
-    if (ended !== undefined) return yield* new NetworkError({ reason: ended, address })
-    if (stalled) return
-    const answer = verdict(world, packet)
-    if (answer._tag === "refuse") {
-      yield* reset
-      return yield* new NetworkError({ reason: "Reset", address })
-    }
-    if (answer._tag === "stall") {
-      stalled = true
-      return
-    }
-    const nowMs = yield* Clock.currentTimeMillis
-    const accepted = yield* Queue.offer(queue, {
-      arrivesAtMs: arrival(nowMs, answer._tag === "delay" ? answer.ms : 0),
-      message
-    })
-    if (!accepted) return yield* new NetworkError({ reason: ended ?? "Closed", address })
-  })
-  // Peek, wait, then take: a reader that is interrupted while the message is under way must not lose it.
-  const receive = Effect.gen(function* () {
-    const next = yield* Queue.peek(queue)
-    const nowMs = yield* Clock.currentTimeMillis
-    if (next.arrivesAtMs > nowMs) yield* Effect.sleep(next.arrivesAtMs - nowMs)
-    const { message } = yield* Queue.take(queue)
-    if (message !== undefined) return message
-    const closed = new NetworkError({ reason: "Closed", address })
-    yield* Queue.fail(queue, closed)
-    return yield* closed
-  })
-  const finish = Effect.gen(function* () {
-    if (ended !== undefined) return
-    ended = "Closed"
-    if (stalled) return
-    const end = { arrivesAtMs: arrival(yield* Clock.currentTimeMillis, 0), message: undefined }
-    if (!Queue.offerUnsafe(queue, end)) yield* Queue.fail(queue, new NetworkError({ reason: "Closed", address }))
-  })
-  return { send, receive, finish, abandon: breakOff("Closed"), reset }
+  hosts.add(wire)
+  const connection = wire.near.take()
+  yield* Effect.addFinalizer(() => connection.close)
+  hosts.medium.context.tell(() => `${from} -> ${to}: connected to port ${port}`)
+  return connection
 })

@@ -2,7 +2,7 @@
 import { Effect, type Scope } from "effect"
 import { Socket } from "effect/socket"
 import { Network } from "./Network.ts"
-import type { NetworkError } from "./Network.ts"
+import type { NetworkError } from "./NetworkError.ts"
 import { makeSocket } from "./SimSocket.ts"
 
 export interface Options {

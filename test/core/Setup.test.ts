@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Result, Scope } from "effect"
 import { HttpClient } from "effect/http"
-import { TestClock } from "effect/testing"
 import { decodeConfig } from "../../core/config/ConfigFile.ts"
 import type { Config } from "../../core/config/ConfigSchema.ts"
 import * as Setup from "../../core/Setup.ts"
-import * as FakeSpawner from "./local/FakeSpawner.ts"
+import { program } from "../../sim/process/Behaviour.ts"
+import * as Machine from "../../sim/process/Machine.ts"
+import * as SimProcesses from "../../sim/process/SimProcesses.ts"
+import * as Sim from "../../sim/Sim.ts"
 
 const configOf = (text: string): Config =>
   Result.getOrThrow(decodeConfig({ file: "muster.toml", text, environment: {} }))
@@ -90,51 +92,54 @@ describe("the nodes of the console", () => {
     name = "api"
     command = "api"
   `
-  const nodesOf = (config: Config) => {
-    const { groups, layer } = FakeSpawner.make(() => ({}))
-    return Effect.map(Setup.nodes(config).pipe(Effect.provide(Layer.merge(layer, noHttp))), (nodes) => ({
-      groups,
-      nodes
-    }))
+  const nodesOf = (config: Config) => Effect.provide(Setup.nodes(config), noHttp)
+  const world = Layer.provideMerge(SimProcesses.layer, Machine.layer({ programs: { api: program({}) } }))
+  const runs = <E>(test: Effect.Effect<void, E, Layer.Success<typeof world> | Scope.Scope | Sim.RunContext>) => {
+    const { message, outcome } = Sim.run(Effect.provide(Effect.scoped(test), world), { leaks: "fail" })
+    assert.strictEqual(outcome, "done", message)
   }
 
-  it.effect("are those of the configuration in its order, then the local one", () =>
-    Effect.gen(function* () {
-      const { nodes } = yield* nodesOf(configOf(text))
-      assert.deepStrictEqual(
-        nodes.map(({ driver, entry }) => ({ ...entry, driver: driver.kind })),
-        [
-          { name: "web", environment: "production", kind: "supervisord", driver: "supervisord" },
-          { name: "db", environment: undefined, kind: "supervisord", driver: "supervisord" },
-          { name: "here", environment: undefined, kind: "local", driver: "local" }
-        ]
-      )
-      const processes = yield* nodes[2]?.driver.processes ?? Effect.succeed([])
-      assert.deepStrictEqual(
-        processes.map(({ group, name }) => `${group}:${name}`),
-        ["api:api"]
-      )
-    })
-  )
+  it("are those of the configuration in its order, then the local one", () =>
+    runs(
+      Effect.gen(function* () {
+        const nodes = yield* nodesOf(configOf(text))
+        assert.deepStrictEqual(
+          nodes.map(({ driver, entry }) => ({ ...entry, driver: driver.kind })),
+          [
+            { name: "web", environment: "production", kind: "supervisord", driver: "supervisord" },
+            { name: "db", environment: undefined, kind: "supervisord", driver: "supervisord" },
+            { name: "here", environment: undefined, kind: "local", driver: "local" }
+          ]
+        )
+        const processes = yield* nodes[2]?.driver.processes ?? Effect.succeed([])
+        assert.deepStrictEqual(
+          processes.map(({ group, name }) => `${group}:${name}`),
+          ["api:api"]
+        )
+      })
+    ))
 
-  it.effect("have no local one without programs", () =>
-    Effect.gen(function* () {
-      const { nodes } = yield* nodesOf({ ...configOf(text), programs: [] })
-      assert.deepStrictEqual(
-        nodes.map(({ entry }) => entry.name),
-        ["web", "db"]
-      )
-    })
-  )
+  it("have no local one without programs", () =>
+    runs(
+      Effect.gen(function* () {
+        const nodes = yield* nodesOf({ ...configOf(text), programs: [] })
+        assert.deepStrictEqual(
+          nodes.map(({ entry }) => entry.name),
+          ["web", "db"]
+        )
+      })
+    ))
 
-  it.effect("end their programs with the scope", () =>
-    Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const { groups } = yield* nodesOf(configOf(text)).pipe(Scope.provide(scope))
-      yield* TestClock.adjust(1)
-      assert.isTrue(groups.some(FakeSpawner.isAlive))
-      yield* Scope.close(scope, Exit.void)
-      assert.isFalse(groups.some(FakeSpawner.isAlive))
-    })
-  )
+  it("end their programs with the scope", () =>
+    runs(
+      Effect.gen(function* () {
+        const { processes } = yield* Machine.Machine
+        const scope = yield* Scope.make()
+        yield* nodesOf(configOf(text)).pipe(Scope.provide(scope))
+        yield* Effect.sleep(100)
+        assert.strictEqual((yield* processes).length, 1)
+        yield* Scope.close(scope, Exit.void)
+        assert.deepStrictEqual(yield* processes, [])
+      })
+    ))
 })

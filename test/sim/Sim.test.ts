@@ -76,6 +76,14 @@ describe("a run", () => {
     for (const seed of seeds) assert.deepStrictEqual(schedule(true, seed), schedule(false, seed))
   })
 
+  it("is the same whether a fiber of Effect's own runtime starts it or not", async () => {
+    const run = (seed: number) => Sim.run(lostUpdate, { seed, record: true })
+    for (const seed of [0, 1, 2, 3]) {
+      await Effect.runPromise(Effect.yieldNow)
+      assert.deepStrictEqual(await Effect.runPromise(Effect.sync(() => run(seed))), run(seed))
+    }
+  })
+
   it("refuses wrong options and names the field", () => {
     assert.throws(() => Sim.run(Effect.void, { seed: 0.5 }), RangeError, "seed is 0.5")
     assert.throws(() => Sim.run(Effect.void, { stepsMax: 0 }), RangeError, "stepsMax is 0")

@@ -161,6 +161,39 @@ describe("LocalDriver with real processes", () => {
   )
 
   it.live(
+    "counts a start as failed that Node throws for, ends a stop in between, and closes at once",
+    () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        // One argument or variable of more than 128 KiB is too much for Linux, and this one for others as well.
+        const huge = "x".repeat(3_000_000)
+        const driver = yield* make(
+          { name: "words", command: ["true", huge], startretries: 0 },
+          { name: "variable", command: "true", environment: { HUGE: huge }, startretries: 0 },
+          { name: "file", command: [`${import.meta.filename}/true`], startretries: 0 },
+          { name: "again", command: ["true", huge], startretries: 100 }
+        ).pipe(Scope.provide(scope))
+        const errors = yield* Effect.forEach(["words", "variable", "file"], (name) =>
+          Effect.map(inState(driver, name, "FATAL"), (process) => process.spawnerr)
+        )
+        assert.deepStrictEqual(errors, [
+          "unknown error during fork for 'words': E2BIG",
+          "unknown error during fork for 'variable': E2BIG",
+          "unknown error during fork for 'file': ENOTDIR"
+        ])
+        const { pid, spawnerr } = yield* inState(driver, "again", "BACKOFF")
+        assert.deepStrictEqual([pid, spawnerr], [0, "unknown error during fork for 'again': E2BIG"])
+        yield* driver.stop(idOf("again"))
+        yield* inState(driver, "again", "STOPPED")
+        yield* driver.start(idOf("again"))
+        const beforeMs = yield* Clock.currentTimeMillis
+        yield* Scope.close(scope, Exit.void)
+        assert.isBelow((yield* Clock.currentTimeMillis) - beforeMs, 2_000)
+      }).pipe(Effect.provide(Services)),
+    30_000
+  )
+
+  it.live(
     "gives a program its environment and withholds what it must not have",
     () =>
       Effect.gen(function* () {
@@ -184,7 +217,7 @@ describe("LocalDriver with real processes", () => {
             "gone",
             `${child(`${deaf} ${say("child")} ${stay}`)} ${say("leader")} setTimeout(() => process.exit(1), 300)`
           ),
-          script("crash", "process.exit(7)", { startretries: 100 })
+          script("crash", "process.exit(7)", { startsecs: 5, startretries: 100 })
         ).pipe(Scope.provide(scope))
         const pids = [
           ...(yield* pidsOf(driver, "steady", 1)),

@@ -27,6 +27,7 @@ const starts: ReadonlyArray<Verdict> = [
   pass,
   { _tag: "delay", ms: 400 },
   { _tag: "fail", code: "ENOENT" },
+  { _tag: "fail", code: "ENOMEM" },
   { _tag: "refuse" },
   { _tag: "reset" }
 ]
@@ -50,6 +51,9 @@ const groupsOf = (name: string) =>
         new Set(all.flatMap(({ command, group, state }) => (command === name && state !== "zombie" ? [group] : [])))
     )
   )
+
+/** In these states nothing is under way. */
+const ended: ReadonlySet<string> = new Set(["STOPPED", "EXITED", "FATAL"])
 
 /** Several callers ask at the same time, and the manager ends while they still do. */
 const workload = Effect.gen(function* () {
@@ -80,6 +84,9 @@ const workload = Effect.gen(function* () {
   yield* Effect.sleep(4_000)
   const closed = yield* Effect.timeoutOption(Effect.interruptible(Scope.close(scope, Exit.void)), 12_000)
   if (Option.isNone(closed)) return yield* Effect.die("not closed within 12 s")
+  for (const { name, state } of yield* driver.processes) {
+    if (!ended.has(state)) return yield* Effect.die(`${name} is ${state} after the end`)
+  }
   const left = yield* machine.processes
   if (left.length > 0) return yield* Effect.die(`left: ${JSON.stringify(left)}`)
   const joined = yield* Effect.timeoutOption(Fiber.join(callers), 60_000)

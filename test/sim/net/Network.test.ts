@@ -1,40 +1,25 @@
 /** The network keeps its promises under every schedule and latency that is drawn. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
-import type { Message } from "../../../sim/net/Message.ts"
+import type { Connection } from "../../../sim/net/Connection.ts"
 import * as Network from "../../../sim/net/Network.ts"
+import type { Packet } from "../../../sim/net/Packet.ts"
+import type { Rule } from "../../../sim/Rules.ts"
 import * as Sim from "../../../sim/Sim.ts"
-
-const runs = 200
-
-type Program = Effect.Effect<unknown, Network.NetworkError, Network.Network | Scope.Scope | Sim.RunContext>
+import { check, expect, frame, pair, reasonOf, text } from "./Pair.ts"
+import type { Program } from "./Pair.ts"
 
 /** Holds in every run, and leaves no connection open. */
-const holds = (program: Program, options: Partial<Network.NetworkOptions> = {}) => {
+const holds = (program: Program, options: Parameters<typeof check>[1] = {}) => {
   const whole = Effect.gen(function* () {
     yield* Effect.scoped(program)
     const open = yield* (yield* Network.Network).openConnections
     yield* expect(open === 0, `${open} connections are left open`)
   })
-  const { failure, sometimes } = Sim.check(Effect.provide(whole, Network.layer(options)), { runs })
+  const { failure, sometimes } = check(whole, { runs: 200, ...options })
   assert.isUndefined(failure?.message)
   return sometimes
 }
-
-const expect = (condition: boolean, message: string) => (condition ? Effect.void : Effect.die(message))
-const frame = (data: string): Message => ({ _tag: "Frame", data })
-const text = (message: Message) => (message._tag === "Frame" ? String(message.data) : message._tag)
-
-/** A listener on `server:80`, a connection to it, and its other end. */
-const pair = Effect.gen(function* () {
-  const network = yield* Network.Network
-  const { accept } = yield* network.listen("server", 80)
-  const client = yield* network.connect("client", "server", 80)
-  return { network, client, server: yield* accept }
-})
-
-const reasonOf = <A>(effect: Effect.Effect<A, Network.NetworkError>) =>
-  Effect.match(effect, { onFailure: ({ reason }) => reason, onSuccess: () => "Success" })
 
 const letters = ["a", "b", "c", "d", "e"]
 
@@ -44,8 +29,8 @@ describe("a connection", () => {
       Effect.gen(function* () {
         const { client, server } = yield* pair
         const start = yield* Clock.currentTimeMillis
-        const send = (from: Network.Connection) => Effect.forEach(letters, (letter) => from.send(frame(letter)))
-        const read = (at: Network.Connection) => Effect.forEach(letters, () => Effect.map(at.receive, text))
+        const send = (from: Connection) => Effect.forEach(letters, (letter) => from.send(frame(letter)))
+        const read = (at: Connection) => Effect.forEach(letters, () => Effect.map(at.receive, text))
         const all = [send(client), send(server), read(client), read(server)] as const
         const [, , there, back] = yield* Effect.all(all, { concurrency: "unbounded" })
         const tookMs = (yield* Clock.currentTimeMillis) - start
@@ -167,8 +152,10 @@ describe("connecting", () => {
         yield* expect((yield* reason("server", 80)) === "Refused", "full backlog")
         yield* Scope.close(scope, Exit.void)
         yield* expect((yield* reason("server", 80)) === "Refused", "closed listener")
+        yield* Effect.sleep(20)
         yield* expect((yield* network.openConnections) === 0, "the backlog was not reset")
-      }).pipe(Effect.scoped)
+      }).pipe(Effect.scoped),
+      { runs: 20 }
     )
   })
 
@@ -189,8 +176,20 @@ describe("connecting", () => {
   })
 })
 
+describe("a connection that nobody ends", () => {
+  it("is a leak, and is named with its hosts", () => {
+    const program = Effect.gen(function* () {
+      const network = yield* Network.Network
+      const { accept } = yield* network.listen("server", 80)
+      yield* network.connect("client", "server", 80)
+      yield* accept
+    })
+    assert.match(check(program, { runs: 1 }).failure?.message ?? "", /connection server to client, port 80/)
+  })
+})
+
 describe("rules", () => {
-  const during = <A, E, R>(rule: Network.Rule, effect: Effect.Effect<A, E, R>) =>
+  const during = <A, E, R>(rule: Rule<Packet>, effect: Effect.Effect<A, E, R>) =>
     Effect.scoped(
       Effect.andThen(
         Effect.flatMap(Network.Network, (network) => network.rule(rule)),
@@ -202,11 +201,11 @@ describe("rules", () => {
     holds(
       Effect.gen(function* () {
         const { client, network, server } = yield* pair
-        const refuse: Network.Rule = ({ kind }) => ({ _tag: kind === "connect" ? "refuse" : "pass" })
+        const refuse: Rule<Packet> = ({ kind }) => ({ _tag: kind === "connect" ? "refuse" : "pass" })
         const connect = reasonOf(Effect.scoped(network.connect("client", "server", 80)))
         yield* expect((yield* during(refuse, connect)) === "Refused", "not refused")
         yield* expect((yield* connect) === "Success", "the rule stayed")
-        const cut: Network.Rule = ({ from }) => ({ _tag: from === "client" ? "refuse" : "pass" })
+        const cut: Rule<Packet> = ({ from }) => ({ _tag: from === "client" ? "refuse" : "pass" })
         yield* expect((yield* during(cut, reasonOf(client.send(frame("x"))))) === "Reset", "not reset")
         yield* expect((yield* reasonOf(server.receive)) === "Reset", "the server was not told")
       })
@@ -228,18 +227,18 @@ describe("rules", () => {
     )
   })
 
-  it("stall a direction for good, and a connection attempt", () => {
+  it("drop a direction for good, and a connection attempt", () => {
     holds(
       Effect.gen(function* () {
         const { client, network, server } = yield* pair
-        yield* during(() => ({ _tag: "stall" }), client.send(frame("x")))
+        yield* during(() => ({ _tag: "drop" }), client.send(frame("x")))
         yield* client.send(frame("y"))
         const read = yield* Effect.timeoutOption(server.receive, "1 hour")
-        yield* expect(Option.isNone(read), "a stalled direction delivers")
+        yield* expect(Option.isNone(read), "a silent direction delivers")
         yield* server.send(frame("z"))
         yield* expect(text(yield* client.receive) === "z", "the other direction")
         const attempt = Effect.scoped(network.connect("client", "server", 80))
-        const connected = yield* during(() => ({ _tag: "stall" }), Effect.timeoutOption(attempt, "1 hour"))
+        const connected = yield* during(() => ({ _tag: "drop" }), Effect.timeoutOption(attempt, "1 hour"))
         yield* expect(Option.isNone(connected), "connected")
       })
     )
@@ -254,7 +253,11 @@ describe("a listener", () => {
         const { accept } = yield* network.listen("server", 80)
         const done = yield* Deferred.make<void>()
         const peers: Array<string> = []
-        const take = Effect.map(accept, ({ peer }) => peers.push(peer))
+        const take = Effect.acquireUseRelease(
+          accept,
+          ({ peer }) => Effect.sync(() => peers.push(peer)),
+          (accepted) => accepted.close
+        )
         const connect = (from: string) =>
           Effect.scoped(Effect.andThen(network.connect(from, "server", 80), Deferred.await(done)))
         const callers = yield* Effect.forkChild(Effect.all([connect("a"), connect("b")], { concurrency: 2 }))

@@ -1,7 +1,8 @@
 /** HTTP and WebSockets between Effect's own client and server, under every schedule and latency that is drawn. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Result, Schedule, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Layer, Result, Schedule, Scope, Stream } from "effect"
 import {
+  HttpBody,
   HttpClient,
   HttpClientRequest,
   HttpRouter,
@@ -11,6 +12,8 @@ import {
 } from "effect/http"
 import { Socket } from "effect/socket"
 import * as Network from "../../../sim/net/Network.ts"
+import type { Packet } from "../../../sim/net/Packet.ts"
+import type { Rule } from "../../../sim/Rules.ts"
 import * as SimHttpClient from "../../../sim/net/SimHttpClient.ts"
 import * as SimHttpServer from "../../../sim/net/SimHttpServer.ts"
 import * as WebSocketClient from "../../../sim/net/WebSocketClient.ts"
@@ -84,7 +87,7 @@ const holds = <E>(program: Program<E>) => {
     const open = yield* (yield* Network.Network).openConnections
     yield* expect(open === 0, `${open} connections are left open`)
   })
-  assert.isUndefined(Sim.check(Effect.provide(whole, Network.layer()), { runs }).failure?.message)
+  assert.isUndefined(Sim.check(Effect.provide(whole, Network.layer()), { runs, leaks: "fail" }).failure?.message)
 }
 
 const expect = (condition: boolean, message: string) => (condition ? Effect.void : Effect.die(message))
@@ -97,7 +100,14 @@ const reading = Effect.fnUntraced(function* (socket: Socket.Socket) {
   return Effect.match(pull, { onFailure: closeCode, onSuccess: (frames) => frames.map(text).join() })
 })
 
-const cut: Network.Rule = () => ({ _tag: "refuse" })
+const timed = <E, R>(effect: Effect.Effect<number | string, E, R>) =>
+  Effect.gen(function* () {
+    const start = yield* Clock.currentTimeMillis
+    const code = yield* effect
+    return { code, tookMs: (yield* Clock.currentTimeMillis) - start }
+  })
+
+const cut: Rule<Packet> = () => ({ _tag: "refuse" })
 
 describe("HTTP", () => {
   it("carries method, path, headers, status and body", () => {
@@ -114,14 +124,18 @@ describe("HTTP", () => {
   it("fails with the codes that Node has", () => {
     holds(
       Effect.gen(function* () {
-        const code = Effect.fnUntraced(function* (url: string) {
-          const { reason } = yield* Effect.flip(Effect.asVoid(HttpClient.get(url)))
+        const codeOf = Effect.fnUntraced(function* (request: ReturnType<typeof HttpClient.get>) {
+          const { reason } = yield* Effect.flip(Effect.asVoid(request))
           const cause: unknown = reason._tag === "TransportError" ? reason.cause : undefined
           return cause instanceof Error && "code" in cause ? cause.code : reason._tag
         })
+        const code = (url: string) => codeOf(HttpClient.get(url))
         yield* expect((yield* code("http://nowhere/")) === "ENOTFOUND", "unknown host")
         yield* expect((yield* code("http://server:81/")) === "ECONNREFUSED", "closed port")
         const network = yield* Network.Network
+        yield* network.rule(({ what }) => ({ _tag: what === "Chunk" ? "reset" : "pass" }))
+        const sending = HttpClient.post("http://server/slow", { body: HttpBody.stream(Stream.make(new Uint8Array(1))) })
+        yield* expect((yield* codeOf(sending)) === "ECONNRESET", "reset while the request is sent")
         yield* network.rule(({ kind }) => ({ _tag: kind === "message" ? "refuse" : "pass" }))
         yield* expect((yield* code("http://server/echo")) === "ECONNRESET", "reset")
       })
@@ -175,7 +189,36 @@ describe("HTTP", () => {
         )
       )
     )
-    assert.isUndefined(Sim.check(program, { runs: 500 }).failure?.message)
+    assert.isUndefined(Sim.check(program, { runs: 500, leaks: "fail" }).failure?.message)
+  })
+})
+
+describe("a server on a host that crashes", () => {
+  it("ends what is under way without a finalizer, and serves again when it is back", () => {
+    const program = Effect.gen(function* () {
+      Object.assign(events, { handled: 0, aborted: 0, received: [] })
+      const network = yield* Network.Network
+      const host = yield* Sim.Host.make("server")
+      yield* host.onCrash(network.crash("server"))
+      const up = Effect.forkChild(Effect.exit(host.run(Effect.scoped(Layer.launch(server)))))
+      yield* up
+      yield* Effect.sleep(1)
+      const client = yield* HttpClient.HttpClient
+      const asking = yield* Effect.forkChild(Effect.exit(client.get("http://server/slow")))
+      yield* Effect.sleep(50)
+      yield* host.crash
+      yield* expect(Exit.isFailure(yield* Fiber.join(asking)), "answered by the dead")
+      yield* expect(events.handled === 1 && events.aborted === 0, "a finalizer of the dead ran")
+      yield* expect(Exit.isFailure(yield* Effect.exit(client.get("http://server/stream"))), "still up")
+      yield* up
+      yield* Effect.sleep(1)
+      const { status } = yield* client.get("http://server/forbidden")
+      yield* expect(status === 403, `status ${status}`)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(SimHttpClient.layer({ host: "client" }).pipe(Layer.provideMerge(Network.layer())))
+    )
+    assert.isUndefined(Sim.check(program, { runs }).failure?.message)
   })
 })
 
@@ -190,7 +233,14 @@ describe("WebSocket", () => {
         yield* expect(`${yield* next} ${yield* next}` === "a! b!", "frames")
         const waiting = yield* Effect.forkChild(next)
         yield* Effect.sleep(1)
+        const sent: Array<string> = []
+        yield* (yield* Network.Network).rule(({ from, what }) => {
+          if (from === "client") sent.push(what)
+          return { _tag: "pass" }
+        })
         yield* write(new Socket.CloseEvent(4_000, "done"))
+        yield* write("late")
+        yield* expect(sent.join() === "CloseFrame", `sent ${sent.join()}`)
         const code = yield* Fiber.join(waiting)
         yield* expect(code === 4_000, `the client read ${code}`)
         yield* Effect.sleep(100)
@@ -224,6 +274,37 @@ describe("WebSocket", () => {
         yield* expect(code === 1_006, `the client read ${code}`)
         yield* Effect.sleep(100)
         yield* expect(events.received.join() === "ended 1006", events.received.join())
+      })
+    )
+  })
+
+  it("ends with 1006 when its close frame gets no answer in time", () => {
+    holds(
+      Effect.gen(function* () {
+        const socket = yield* dial("/socket")
+        const next = yield* reading(socket)
+        // The other side never gets it, and so has nothing to answer.
+        yield* (yield* Network.Network).rule(({ what }) => ({ _tag: what === "CloseFrame" ? "drop" : "pass" }))
+        yield* (yield* socket.writer).write(new Socket.CloseEvent(4_000, "done"))
+        const { code, tookMs } = yield* timed(next)
+        yield* expect(code === 1_006 && tookMs === 2_000, `${code} after ${tookMs} ms`)
+        yield* expect(events.received.join() === "", `the server read ${events.received.join()}`)
+        yield* (yield* Network.Network).cut(() => true)
+      })
+    )
+  })
+
+  it("ends with 1002 at the peer, and a read error, when a frame is garbage", () => {
+    holds(
+      Effect.gen(function* () {
+        const socket = yield* dial("/socket")
+        const next = yield* reading(socket)
+        yield* (yield* Network.Network).rule(({ what }) => ({ _tag: what === "Frame" ? "corrupt" : "pass" }))
+        yield* (yield* socket.writer).write("")
+        const code = yield* next
+        yield* expect(code === 1_002, `the client read ${code}`)
+        yield* Effect.sleep(100)
+        yield* expect(events.received.join() === "ended SocketReadError", events.received.join())
       })
     )
   })

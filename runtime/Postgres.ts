@@ -1,0 +1,128 @@
+/**
+ * Effect's `SqlClient` over PostgreSQL: `@effect/sql-pg` with an end to every wait, and a lost connection that is a
+ * `ConnectionError` and no defect. Integers of 8 bytes are bigints, `numeric` is text.
+ *
+ * Errors: `ConnectionError` for a server that cannot be reached or broke off, and when no connection of the pool is
+ * free in time; `StatementTimeoutError`, `LockTimeoutError`; the others as PostgreSQL classifies them.
+ */
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer, Predicate, type Redacted, type Scope, type Stream } from "effect"
+import { Reactivity } from "effect/reactivity"
+import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database` */
+  readonly url: Redacted.Redacted
+  /** Connections of the pool, opened as they are needed. Default 10. */
+  readonly connectionsMax?: number
+  /** How long a statement or transaction waits for a connection, opening one included. Default 5,000. */
+  readonly acquireTimeoutMs?: number
+  /** How long a statement may take at the server, waiting for locks included. Default 30,000. */
+  readonly statementTimeoutMs?: number
+  /** How long a statement waits for a lock. Default 5,000. */
+  readonly lockTimeoutMs?: number
+  /** How long a transaction may do nothing before the server ends it. Default 60,000. */
+  readonly idleInTransactionTimeoutMs?: number
+}
+
+type Transform = Parameters<SqlConnection.Connection["execute"]>[2]
+
+export const layer = (options: PostgresOptions): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
+  Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))
+
+const make = Effect.fnUntraced(function* (options: PostgresOptions) {
+  const { acquireTimeoutMs = 5_000, connectionsMax = 10 } = options
+  const pool = yield* PgClient.make({
+    url: options.url,
+    applicationName: "muster",
+    maxConnections: connectionsMax,
+    connectTimeout: acquireTimeoutMs,
+    startupParameters: {
+      statement_timeout: `${options.statementTimeoutMs ?? 30_000}`,
+      lock_timeout: `${options.lockTimeoutMs ?? 5_000}`,
+      idle_in_transaction_session_timeout: `${options.idleInTransactionTimeoutMs ?? 60_000}`
+    }
+  })
+  const exhausted = Effect.suspend(() => {
+    const message = `none of the ${connectionsMax} connections to the database was free within ${acquireTimeoutMs} ms`
+    const reason = new SqlError.ConnectionError({ cause: new Error(message), message, operation: "acquire" })
+    return Effect.fail(new SqlError.SqlError({ reason }))
+  })
+  const acquirer: Effect.Effect<PostgresConnection, SqlError.SqlError, Scope.Scope> = Effect.timeoutOrElse(
+    // Interruptible for the timeout: the connection belongs to the scope as soon as it is taken.
+    Effect.interruptible(pool.reserve),
+    { duration: acquireTimeoutMs, orElse: () => exhausted }
+  ).pipe(Effect.map((connection) => new PostgresConnection(connection)))
+  return yield* SqlClient.make({
+    acquirer,
+    compiler: PgClient.makeCompiler(),
+    driver: "@effect/sql-pg",
+    spanAttributes: [["db.system.name", "postgresql"]],
+    commit,
+    releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`
+  })
+})
+
+/** PostgreSQL answers COMMIT with ROLLBACK when a statement of the transaction has failed. */
+const commit = (connection: SqlConnection.Connection): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.flatMap(connection.executeRaw("COMMIT", []), (result) => {
+    if (!Predicate.hasProperty(result, "command") || result.command !== "ROLLBACK") return Effect.void
+    const message = "the transaction was rolled back at its COMMIT, since one of its statements had failed"
+    const reason = new SqlError.UnknownError({ cause: new Error(message), message, operation: "commit" })
+    return Effect.fail(new SqlError.SqlError({ reason }))
+  })
+
+/** Names a lost connection as such, and takes its loss for the rollback that it is. */
+class PostgresConnection implements SqlConnection.Connection {
+  private readonly connection: SqlConnection.Connection
+
+  constructor(connection: SqlConnection.Connection) {
+    this.connection = connection
+  }
+
+  execute(sql: string, params: ReadonlyArray<unknown>, transform: Transform) {
+    return this.watched(sql, this.connection.execute(sql, params, transform), [])
+  }
+
+  executeUnprepared(sql: string, params: ReadonlyArray<unknown>, transform: Transform) {
+    return this.watched(sql, this.connection.executeUnprepared(sql, params, transform), [])
+  }
+
+  executeRaw(sql: string, params: ReadonlyArray<unknown>): Effect.Effect<unknown, SqlError.SqlError> {
+    return this.watched(sql, this.connection.executeRaw(sql, params), undefined)
+  }
+
+  executeValues(sql: string, params: ReadonlyArray<unknown>) {
+    return this.watched(sql, this.connection.executeValues(sql, params), [])
+  }
+
+  executeValuesUnprepared(sql: string, params: ReadonlyArray<unknown>) {
+    return this.watched(sql, this.connection.executeValuesUnprepared(sql, params), [])
+  }
+
+  executeStream(
+    sql: string,
+    params: ReadonlyArray<unknown>,
+    transform: Transform
+  ): Stream.Stream<unknown, SqlError.SqlError> {
+    return this.connection.executeStream(sql, params, transform)
+  }
+
+  private watched<A>(sql: string, effect: Effect.Effect<A, SqlError.SqlError>, rolledBack: A) {
+    return Effect.catch(effect, (error): Effect.Effect<A, SqlError.SqlError> => {
+      if (!endsConnection(error)) return Effect.fail(error)
+      return sql.startsWith("ROLLBACK") ? Effect.succeed(rolledBack) : Effect.fail(connectionError(error))
+    })
+  }
+}
+
+/** A server that shuts down or ends a session (25P03: for doing nothing) says so as a failure of a statement. */
+const endsConnection = ({ reason }: SqlError.SqlError): boolean =>
+  reason._tag === "ConnectionError" ||
+  (Predicate.hasProperty(reason.cause, "code") && /^57P|^25P03/.test(String(reason.cause.code)))
+
+const connectionError = (error: SqlError.SqlError): SqlError.SqlError => {
+  const { cause, operation } = error.reason
+  const message = cause instanceof Error ? cause.message : error.message
+  return new SqlError.SqlError({ reason: new SqlError.ConnectionError({ cause, message, operation }) })
+}
