@@ -1,12 +1,38 @@
 /** The result of `muster check` as data: what `--json` writes. The same seed gives the same bytes, wall times aside. */
 import { Schema } from "effect"
+import type { Subject } from "../scenarios/Sweep.ts"
+import type { FailureReport as FailedRun, PoolCheckResult } from "../sim/Workers.ts"
+
+export const FailureReport = Schema.Struct({
+  /** Replays the run as it was found: `muster replay TOKEN`. */
+  token: Schema.String,
+  message: Schema.String,
+  /** How many runs it took. */
+  run: Schema.Int,
+  seed: Schema.Int,
+  strategy: Schema.String,
+  steps: Schema.Int,
+  /** Choices of the run that were not the dullest. */
+  deviations: Schema.Int,
+  traceHash: Schema.String,
+  /** A run that fails in the same way with fewer deviations; absent when the sweep was stopped before there was one. */
+  shrunkToken: Schema.optionalKey(Schema.String),
+  shrunkSteps: Schema.optionalKey(Schema.Int),
+  shrunkDeviations: Schema.optionalKey(Schema.Int),
+  /** No deviation of the shrunk run can be left out. */
+  minimal: Schema.optionalKey(Schema.Boolean),
+  /** Numbered steps, of the shrunk run if there is one. */
+  story: Schema.String
+})
+export type FailureReport = typeof FailureReport.Type
 
 export const PropertyReport = Schema.Struct({
   /** `P1`, or `P1+mutant`. */
   id: Schema.String,
   title: Schema.String,
   requirements: Schema.Array(Schema.String),
-  status: Schema.Literals(["holds", "failed"]),
+  /** `interrupted`: it held in the runs so far. */
+  status: Schema.Literals(["holds", "failed", "interrupted"]),
   runs: Schema.Int,
   steps: Schema.Int,
   /** Virtual time of all runs together, milliseconds. */
@@ -19,30 +45,74 @@ export const PropertyReport = Schema.Struct({
   faults: Schema.Record(Schema.String, Schema.Int),
   /** How often each mark was reached in all runs. */
   sometimes: Schema.Record(Schema.String, Schema.Int),
-  failure: Schema.optionalKey(
-    Schema.Struct({
-      /** Replays the run: `muster replay TOKEN`. */
-      token: Schema.String,
-      message: Schema.String,
-      /** How many runs it took. */
-      run: Schema.Int,
-      seed: Schema.Int,
-      steps: Schema.Int,
-      /** Choices of the run that were not the dullest. */
-      deviations: Schema.Int,
-      traceHash: Schema.String
-    })
-  )
+  failure: Schema.optionalKey(FailureReport)
 })
 export type PropertyReport = typeof PropertyReport.Type
 
 export const CheckReport = Schema.Struct({
   tool: Schema.Literal("muster"),
   /** Version of this format. */
-  format: Schema.Literal(1),
+  format: Schema.Literal(2),
   version: Schema.String,
+  /** The first seed. */
   seed: Schema.Int,
-  seeds: Schema.Int,
+  /** Runs of each property at most, all shards together; absent when only the time was limited. */
+  seeds: Schema.optionalKey(Schema.Int),
+  /** How the schedules were chosen. */
+  strategy: Schema.String,
+  /** Which part of the seeds this was: the first of four is `1/4`. */
+  shard: Schema.optionalKey(Schema.String),
+  /** In the order in which they were checked; those that an interruption left out are not there. */
   properties: Schema.Array(PropertyReport)
 })
 export type CheckReport = typeof CheckReport.Type
+
+/** The sweep of a property as it is reported. */
+export const propertyReport = (
+  { name, property: { requirements, title } }: Subject,
+  result: PoolCheckResult,
+  wallMs: number
+): PropertyReport => ({
+  id: name,
+  title,
+  requirements,
+  status: result.failure !== undefined ? "failed" : result.ended === "stopped" ? "interrupted" : "holds",
+  runs: result.runs,
+  steps: result.steps,
+  virtualMs: Math.round(result.virtualMs),
+  wallMs: Math.round(wallMs),
+  distinctTraces: result.distinctTraces,
+  traceHash: result.traceHash,
+  faults: Object.fromEntries(result.faults),
+  sometimes: Object.fromEntries(result.sometimes),
+  ...(result.failure === undefined ? {} : { failure: failureReport(result.failure) })
+})
+
+const failureReport = (failed: FailedRun): FailureReport => {
+  const { deviations, message, run, seed, shrunk, steps, story, strategy, token, traceHash } = failed
+  const less =
+    shrunk === undefined
+      ? {}
+      : {
+          shrunkToken: shrunk.token,
+          shrunkSteps: shrunk.steps,
+          shrunkDeviations: shrunk.deviations,
+          minimal: shrunk.minimal
+        }
+  return { token, message, run, seed, strategy, steps, deviations, traceHash, ...less, story }
+}
+
+/** Longer lines are broken when they are pasted into some terminals and chats. */
+const lineMax = 200
+
+/** The line that replays a failure: the shrunk run if its token fits, else the run as found, to be shrunk again. */
+const replayLine = ({ shrunkToken, token }: FailureReport): string => {
+  const asFound = `replay: npx muster replay ${token}`
+  if (shrunkToken === undefined) return asFound
+  const lines = [`replay: npx muster replay ${shrunkToken}`, `${asFound} --shrink`]
+  return lines.find((line) => line.length <= lineMax) ?? asFound
+}
+
+/** What is told about a failure: what went wrong, how it came about, and how to see it again. */
+export const failureLines = (failure: FailureReport): string =>
+  [failure.message, ...(failure.story === "" ? [] : [failure.story]), replayLine(failure)].join("\n")

@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 
 export class ExitStatus extends Schema.TaggedError<ExitStatus>()("ExitStatus", {
-  /** 1: what was asked for failed; 2: wrong usage or configuration. */
-  status: Schema.Literals([1, 2]),
+  /** 1: what was asked for failed; 2: wrong usage or configuration; 130 and 143: ended by SIGINT or SIGTERM. */
+  status: Schema.Literals([1, 2, 130, 143]),
   message: Schema.String
 }) {}

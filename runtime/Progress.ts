@@ -1,30 +1,75 @@
-/** Progress of long work on a terminal: one line on stderr that is rewritten in place. Elsewhere nothing is written. */
+/**
+ * Progress of long work on stderr: on a terminal one line that is rewritten in place; elsewhere, where a log is kept, a
+ * plain line now and then.
+ */
 
-/** Between two updates, so that showing costs nothing. */
-const updateEveryMs = 200
+/** Between two updates on a terminal, so that showing costs nothing, and between two lines elsewhere. */
+const updateEveryMs = { terminal: 200, elsewhere: 10_000 } as const
+
+/** So many will never be done: something else ends the work. */
+const countlessMin = 2 ** 32
 
 const eraseLine = "\r\u001b[K"
 
+export interface Counts {
+  readonly done: number
+  readonly total: number
+  readonly distinctTraces: number
+  /** A run has failed and is being examined. */
+  readonly failed: boolean
+}
+
 export interface Progress {
-  /** So many are done. */
-  readonly show: (done: number) => void
+  readonly show: (counts: Counts) => void
   /** Takes the line away again. */
   readonly clear: () => void
 }
 
-/** `what` is being done, `total` times. */
-export const make = (what: string, total: number): Progress => {
-  if (!process.stderr.isTTY) return { show: () => {}, clear: () => {} }
-  const startedMs = performance.now()
+/** Where it is written to; for tests. */
+export interface Output {
+  readonly isTTY: boolean
+  readonly write: (text: string) => unknown
+  readonly nowMs: () => number
+}
+
+const stderr: Output = {
+  isTTY: process.stderr.isTTY,
+  write: (text) => process.stderr.write(text),
+  nowMs: () => performance.now()
+}
+
+/** The sweep of `what` is being done; `failures` counts those of the work before it. */
+export const make = (what: string, failures = 0, { isTTY, nowMs, write }: Output = stderr): Progress => {
+  const startedMs = nowMs()
   let shownMs = startedMs
   return {
-    show: (done) => {
-      const nowMs = performance.now()
-      if (nowMs - shownMs < updateEveryMs) return
-      shownMs = nowMs
-      const perSecond = Math.round((done * 1_000) / (nowMs - startedMs))
-      process.stderr.write(`${eraseLine}${what} ${done} of ${total}, ${perSecond} a second`)
+    show: (counts) => {
+      const elapsedMs = nowMs() - startedMs
+      const isDue = nowMs() - shownMs >= (isTTY ? updateEveryMs.terminal : updateEveryMs.elsewhere)
+      // What follows a failure may take long without news.
+      if (!isDue && !(isTTY && counts.failed)) return
+      shownMs = nowMs()
+      const line = describe(what, counts, failures, elapsedMs)
+      write(isTTY ? eraseLine + line : `${line}\n`)
     },
-    clear: () => void process.stderr.write(eraseLine)
+    clear: () => {
+      if (isTTY) write(eraseLine)
+    }
   }
+}
+
+const describe = (
+  what: string,
+  { distinctTraces, done, failed, total }: Counts,
+  failures: number,
+  elapsedMs: number
+): string => {
+  const of = total < countlessMin ? ` of ${total}` : ""
+  const perSecond = Math.round((done * 1_000) / Math.max(1, elapsedMs))
+  return [
+    `${what} ${done}${of} runs`,
+    `${perSecond} a second`,
+    `${distinctTraces} distinct traces`,
+    failed ? `${failures + 1} failed, shrinking the last` : `${failures} failed`
+  ].join(", ")
 }

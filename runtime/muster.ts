@@ -4,6 +4,7 @@ import { Cause, Console, Effect, Exit, Option, Runtime } from "effect"
 import { Command } from "effect/cli"
 import { check } from "./commands/Check.ts"
 import { config } from "./commands/Config.ts"
+import { explore } from "./commands/Explore.ts"
 import { mutants } from "./commands/Mutants.ts"
 import { replay } from "./commands/Replay.ts"
 import { scenarios } from "./commands/Scenarios.ts"
@@ -14,7 +15,7 @@ import { version } from "./Version.ts"
 
 const muster = Command.make("muster").pipe(
   Command.withDescription("A fleet console for supervisord, and the simulator that proves it"),
-  Command.withSubcommands([serve, check, replay, mutants, scenarios, config])
+  Command.withSubcommands([serve, check, replay, explore, mutants, scenarios, config])
 )
 
 /** Each line says which program wrote it: stderr is often shared with others. */

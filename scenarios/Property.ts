@@ -2,8 +2,9 @@
  * A property: a claim about the console, checked over generated workloads, schedules and faults in the simulator, and
  * mutants, wrong versions of what it guards, that it must catch.
  */
-import { Clock, Effect, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import type { ConsoleParts } from "../core/Console.ts"
+import { eventually as inTime, NotInTime } from "../sim/Program.ts"
 import type { RunContext } from "../sim/RunContext.ts"
 
 /** The claim does not hold in this run. */
@@ -33,29 +34,19 @@ export const violated = (message: string): Effect.Effect<never, Violation> => Ef
 export const holds = (condition: boolean, message: () => string): Effect.Effect<void, Violation> =>
   condition ? Effect.void : violated(message())
 
-/** Between two looks of `eventually`, virtual. */
-const lookEveryMs = 50
-
 /**
  * Liveness: the value must come to satisfy the condition within so much virtual time. Gives it, or fails with what was
  * seen last.
  */
-export const eventually = <A, E, R>(options: {
+export const eventually = <A, E, R>({
+  withinMs,
+  ...options
+}: {
   readonly what: string
   readonly withinMs: number
   readonly look: Effect.Effect<A, E, R>
   readonly until: (value: A) => boolean
 }): Effect.Effect<A, Violation | E, R> =>
-  Effect.gen(function* () {
-    const startMs = yield* Clock.currentTimeMillis
-    for (;;) {
-      const value = yield* options.look
-      if (options.until(value)) return value
-      if ((yield* Clock.currentTimeMillis) - startMs > options.withinMs) {
-        return yield* violated(
-          `not within ${options.withinMs} ms: ${options.what}; last seen: ${JSON.stringify(value)}`
-        )
-      }
-      yield* Effect.sleep(lookEveryMs)
-    }
-  })
+  Effect.mapError(inTime({ ...options, within: withinMs }), (error) =>
+    error instanceof NotInTime ? new Violation({ message: error.message }) : error
+  )

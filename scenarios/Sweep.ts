@@ -1,7 +1,14 @@
-/** Checks properties over many seeds: as they are, or with one of their mutants in place. */
-import { Result, Schema } from "effect"
+/**
+ * Checks properties over many seeds: as they are, or with one of their mutants in place. Worker threads load this file,
+ * so it does nothing but declare.
+ */
+import { Effect, Result, Schema } from "effect"
 import { parts } from "../core/Console.ts"
+import { shrink } from "../sim/Shrink.ts"
 import * as Sim from "../sim/Sim.ts"
+import { systematic } from "../sim/strategies/Systematic.ts"
+import type { Search } from "../sim/strategies/Systematic.ts"
+import * as Workers from "../sim/Workers.ts"
 import { properties } from "./Properties.ts"
 import type { Mutant, Property, Violation } from "./Property.ts"
 
@@ -38,30 +45,88 @@ const unknown = (message: string) => Result.fail(new UnknownName({ message }))
 const programOf = ({ mutant, property }: Subject) =>
   property.program(mutant === undefined ? parts : mutant.mutate(parts))
 
-export interface SweepOptions {
-  readonly runs: number
-  readonly seed: number
-  /** Called after each run with how many are done. */
-  readonly onRun?: (done: number) => void
+/** All properties and mutants, for threads to run. */
+const programs = Workers.programs(import.meta.url, (name) =>
+  Result.getOrUndefined(Result.map(findSubject(name), programOf))
+)
+
+/** A pool for sweeps of properties; with one worker everything is done in this thread. */
+export const pool = (workers: number) => Workers.pool(programs, { workers })
+
+/** A run that takes longer is a failure: one that comes to its end takes a small part of it. */
+const stepsMax = 1_000_000
+
+export type CheckOptions = Omit<Workers.PoolCheckOptions, "leaks" | "stepsMax">
+
+/** A sweep over a pool. */
+export const check = (
+  over: Workers.Pool,
+  { name }: Subject,
+  options: CheckOptions
+): Effect.Effect<Workers.PoolCheckResult, Workers.WorkerError> => Workers.check(over, name, { ...options, stepsMax })
+
+export interface ExploreOptions extends Pick<CheckOptions, "onProgress" | "seed" | "stop"> {
+  /** In one run at most. */
+  readonly preemptions: number
+  readonly runsMax: number
 }
 
-export const sweep = (subject: Subject, options: SweepOptions): Sim.CheckResult<void, Violation> =>
-  Sim.check(programOf(subject), {
-    runs: options.runs,
-    seed: options.seed,
-    name: subject.name,
-    ...(options.onRun === undefined ? {} : { onRun: options.onRun })
+export interface ExploreResult extends Workers.PoolCheckResult {
+  /** The largest number of preemptions of which every schedule was run; -1 when not even those without. */
+  readonly completeTo: number
+}
+
+/** Every schedule up to so many preemptions, for the values of one seed, over a pool; ends at the first failure. */
+export const explore = (
+  over: Workers.Pool,
+  subject: Subject,
+  { preemptions, runsMax, ...options }: ExploreOptions
+): Effect.Effect<ExploreResult, Workers.WorkerError> =>
+  Effect.suspend(() => {
+    let search: Search | undefined
+    const planner: Sim.Planner = {
+      name: "systematic",
+      begin: (seedOf) => (search = systematic(seedOf(0), preemptions))
+    }
+    return Effect.map(check(over, subject, { ...options, runs: runsMax, planner }), (result) => ({
+      ...result,
+      completeTo: result.failure === undefined ? (search?.completeTo() ?? -1) : -1
+    }))
   })
 
-/** The run of a token again, recorded. */
+export interface SweepOptions extends Pick<Sim.CheckOptions, "planner" | "shrink"> {
+  readonly runs: number
+  readonly seed: number
+}
+
+/** A sweep in this thread, at one go. */
+export const sweep = (subject: Subject, options: SweepOptions): Sim.CheckResult<void, Violation> =>
+  Sim.check(programOf(subject), { ...options, stepsMax, name: subject.name })
+
+export interface ReplayOptions {
+  /** Shrinks the run, if it fails, as the sweep did that found it. */
+  readonly shrink?: boolean
+  /** Gives the run up after so many steps. */
+  readonly until?: number
+}
+
+export interface Replayed {
+  readonly subject: Subject
+  /** Recorded. */
+  readonly run: Sim.RunResult<void, Violation>
+  readonly shrunk: Sim.RunResult<void, Violation> | undefined
+}
+
+/** The run of a token again. */
 export const replay = (
-  token: string
-): Result.Result<
-  { readonly subject: Subject; readonly run: Sim.RunResult<void, Violation> },
-  UnknownName | Sim.TokenError
-> =>
+  token: string,
+  options: ReplayOptions = {}
+): Result.Result<Replayed, UnknownName | Sim.TokenError> =>
   Result.gen(function* () {
     const subject = yield* findSubject((yield* Sim.parseToken(token)).name)
-    const run = yield* Sim.replay(programOf(subject), token, { name: subject.name })
-    return { subject, run }
+    const { name } = subject
+    const { until } = options
+    const run = yield* Sim.replay(programOf(subject), token, { name, ...(until === undefined ? {} : { until }) })
+    const wanted = options.shrink === true && run.outcome !== "done"
+    return { subject, run, shrunk: wanted ? shrink(programOf(subject), run, { name, stepsMax })?.run : undefined }
   })

@@ -1,108 +1,155 @@
-/** `muster check`: sweeps properties over seeds. Exit status 0 when all hold, 1 when one failed. */
+/**
+ * `muster check`: sweeps properties over seeds. Exit status 0 when all hold, 1 when one failed. The properties take
+ * their turns, each over all workers.
+ */
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { failureLines, propertyReport } from "../../reports/CheckReport.ts"
 import type { CheckReport, PropertyReport } from "../../reports/CheckReport.ts"
 import { properties } from "../../scenarios/Properties.ts"
-import { findSubject, sweep } from "../../scenarios/Sweep.ts"
-import type { Subject } from "../../scenarios/Sweep.ts"
+import { check as sweep, pool } from "../../scenarios/Sweep.ts"
+import type { CheckOptions, Subject } from "../../scenarios/Sweep.ts"
+import type { Pool } from "../../sim/Workers.ts"
 import { counted } from "../Counted.ts"
 import { ExitStatus } from "../ExitStatus.ts"
+import * as Interruption from "../Interruption.ts"
 import * as Progress from "../Progress.ts"
 import * as ResultsFile from "../ResultsFile.ts"
 import { version } from "../Version.ts"
+import * as SweepFlags from "./SweepFlags.ts"
 
-/** Seeds for each property when `--seeds` is not given. */
+/** More than any time is enough for, and yet every seed is a safe integer. */
+const unlimited = 2 ** 40
+
+/** Seeds for each property when neither `--seeds` nor `--time` is given. */
 const seedsDefault = 100
 
 const flags = {
   ids: Argument.String("property").pipe(Argument.withDescription("P1, P2 .."), Argument.variadic()),
   all: Flag.Boolean("all").pipe(Flag.withDefault(false), Flag.withDescription("Check every property")),
-  seeds: Flag.Int("seeds").pipe(Flag.withDefault(seedsDefault), Flag.withDescription("Runs of each property")),
-  seed: Flag.Int("seed").pipe(Flag.withDefault(0), Flag.withDescription("First seed; the others follow it")),
+  seeds: Flag.Int("seeds").pipe(
+    Flag.optional,
+    Flag.withDescription(`Runs of each property; ${seedsDefault} if no --time is given`)
+  ),
+  seed: SweepFlags.seedFlag,
+  strategy: SweepFlags.strategyFlag,
+  time: Flag.String("time").pipe(
+    Flag.optional,
+    Flag.withDescription("Begin no run of a property after this time: 500ms, 60s, 5m, 2h")
+  ),
+  workers: SweepFlags.workersFlag,
+  shard: Flag.String("shard").pipe(
+    Flag.optional,
+    Flag.withDescription("Take one part of the seeds: 2/4 is the second of four")
+  ),
   mutant: Flag.String("mutant").pipe(Flag.optional, Flag.withDescription("Put this wrong version in place first")),
-  json: Flag.File("json").pipe(Flag.optional, Flag.withDescription("Write the results to this file"))
+  json: SweepFlags.jsonFlag
 }
 
-export const check = Command.make("check", flags, ({ all, ids, json, mutant, seed, seeds }) =>
+export const check = Command.make("check", flags, ({ all, ids, json, mutant, workers, ...given }) =>
   Effect.gen(function* () {
-    if (seeds < 1) return yield* wrongUsage(`--seeds is ${seeds}, expected at least 1`)
+    const { options, described } = yield* understood(given)
+    const workerCount = yield* SweepFlags.workersOf(workers)
     const subjects = yield* choose(ids, all, mutant)
     const write = yield* ResultsFile.open(json)
+    const interruption = yield* Interruption.listen
+    const over = yield* pool(workerCount)
     const reports: Array<PropertyReport> = []
-    for (const subject of subjects) reports.push(yield* checkOne(subject, { seed, seeds }))
-    const report: CheckReport = {
-      tool: "muster",
-      format: 1,
-      version,
-      seed,
-      seeds,
-      properties: reports
-    }
+    const ended = yield* Effect.result(checkAll(over, subjects, { ...options, stop: interruption.asked }, reports))
+    // Also after an error or an interruption: what was done is done.
+    const report: CheckReport = { tool: "muster", format: 2, version, ...described, properties: reports }
     yield* write(report)
+    const { isInterrupted } = yield* Effect.fromResult(ended)
+    if (isInterrupted) return yield* interruption.end
     // The lines above have told what failed.
-    if (reports.some((property) => property.status === "failed"))
-      return yield* new ExitStatus({ status: 1, message: "" })
-  })
+    if (reports.some(({ status }) => status === "failed")) return yield* new ExitStatus({ status: 1, message: "" })
+  }).pipe(Effect.scoped)
 ).pipe(Command.withDescription("Check properties of the console in the simulator"))
 
-const wrongUsage = (message: string) => Effect.fail(new ExitStatus({ status: 2, message }))
+interface Given {
+  readonly seed: number
+  readonly seeds: Option.Option<number>
+  readonly shard: Option.Option<string>
+  readonly strategy: string
+  readonly time: Option.Option<string>
+}
+
+/** The options of each sweep, and how the results describe them. */
+const understood = ({ seed, seeds: seedsGiven, shard: shardText, strategy, time }: Given) =>
+  Effect.gen(function* () {
+    const isTimed = Option.isSome(time)
+    const seeds = isTimed ? seedsGiven : Option.some(Option.getOrElse(seedsGiven, () => seedsDefault))
+    // With a time alone there are seeds for as long as it lasts.
+    const runs = yield* SweepFlags.atLeast(
+      1,
+      "--seeds",
+      Option.getOrElse(seeds, () => unlimited)
+    )
+    const timeMs = isTimed ? yield* SweepFlags.timeOf(time.value) : Infinity
+    const planner = yield* SweepFlags.plannerOf(strategy)
+    const shard = Option.isSome(shardText) ? yield* SweepFlags.shardOf(shardText.value) : { index: 0, count: 1 }
+    if (runs <= shard.index) {
+      return yield* SweepFlags.wrongUsage(
+        `--seeds is ${runs}, and the part --shard ${shard.index + 1}/${shard.count} of them is empty`
+      )
+    }
+    if (!Number.isSafeInteger(seed + runs)) {
+      return yield* SweepFlags.wrongUsage(`--seed is ${seed}, expected the last seed to be below 2^53`)
+    }
+    const options: CheckOptions = { runs, seed, planner, shard, timeMs }
+    const described = {
+      seed,
+      ...(Option.isSome(seeds) ? { seeds: seeds.value } : {}),
+      strategy,
+      ...(Option.isSome(shardText) ? { shard: shardText.value } : {})
+    }
+    return { options, described }
+  })
 
 const choose = (ids: ReadonlyArray<string>, all: boolean, mutant: Option.Option<string>) =>
   Effect.gen(function* () {
-    if (all && ids.length > 0) return yield* wrongUsage("name the properties to check or give --all, not both")
-    if (!all && ids.length === 0) return yield* wrongUsage("name the properties to check, or give --all")
+    if (all && ids.length > 0) {
+      return yield* SweepFlags.wrongUsage("name the properties to check or give --all, not both")
+    }
+    if (!all && ids.length === 0) {
+      return yield* SweepFlags.wrongUsage("name the properties to check, or give --all")
+    }
     const suffix = Option.match(mutant, { onNone: () => "", onSome: (id) => `+${id}` })
     const chosen = all ? properties.map((property) => property.id) : new Set(ids)
-    return yield* Effect.forEach(chosen, (id) =>
-      Effect.catch(Effect.fromResult(findSubject(id + suffix)), (error) => wrongUsage(error.message))
-    )
+    return yield* Effect.forEach(chosen, (id) => SweepFlags.subjectOf(id + suffix))
   })
 
-const checkOne = Effect.fnUntraced(function* (
-  subject: Subject,
-  { seed, seeds }: { readonly seed: number; readonly seeds: number }
+/** Adds a report for each property; ends early when it is told to stop, or cannot go on. */
+const checkAll = Effect.fnUntraced(function* (
+  over: Pool,
+  subjects: ReadonlyArray<Subject>,
+  options: CheckOptions,
+  reports: Array<PropertyReport>
 ) {
-  const startedMs = performance.now()
-  const progress = Progress.make(subject.name, seeds)
-  const result = sweep(subject, { runs: seeds, seed, onRun: progress.show })
-  progress.clear()
-  const wallMs = Math.round(performance.now() - startedMs)
-  const { failure } = result
-  const { requirements, title } = subject.property
-  const report: PropertyReport = {
-    id: subject.name,
-    title,
-    requirements,
-    status: failure === undefined ? "holds" : "failed",
-    runs: result.runs,
-    steps: result.steps,
-    virtualMs: Math.round(result.virtualMs),
-    wallMs,
-    distinctTraces: result.distinctTraces,
-    traceHash: result.traceHash,
-    faults: Object.fromEntries(result.faults),
-    sometimes: Object.fromEntries(result.sometimes),
-    ...(failure === undefined
-      ? {}
-      : {
-          failure: {
-            token: failure.token,
-            message: failure.message,
-            run: failure.run,
-            seed: failure.seed,
-            steps: failure.steps,
-            deviations: failure.deviations.length,
-            traceHash: failure.traceHash
-          }
-        })
+  for (const subject of subjects) {
+    const progress = Progress.make(subject.name, reports.filter(({ status }) => status === "failed").length)
+    const startedMs = performance.now()
+    const result = yield* sweep(over, subject, { ...options, onProgress: progress.show }).pipe(
+      Effect.ensuring(Effect.sync(progress.clear)),
+      Effect.mapError(({ message }) => new ExitStatus({ status: 1, message }))
+    )
+    const report = propertyReport(subject, result, performance.now() - startedMs)
+    reports.push(report)
+    yield* tell(report)
+    if (result.ended === "stopped") return { isInterrupted: true }
   }
-  yield* Console.log(
-    `${failure === undefined ? "holds " : "FAILED"} ${report.id} ${title}: ${counted(report.runs, "run")}, ` +
-      `${counted(report.steps, "step")}, ${counted(Math.round(report.virtualMs / 1_000), "virtual second")}, ` +
-      `${counted(report.distinctTraces, "distinct trace")}, ${wallMs} ms`
-  )
-  if (failure !== undefined) {
-    yield* Console.log(`${failure.message}\nreplay: npx muster replay ${failure.token}`)
-  }
-  return report
+  return { isInterrupted: false }
 })
+
+const statuses = { holds: "holds ", failed: "FAILED", interrupted: "ended " } as const
+
+const tell = (report: PropertyReport) =>
+  Effect.gen(function* () {
+    const { distinctTraces, failure, id, runs, status, steps, title, virtualMs, wallMs } = report
+    yield* Console.log(
+      `${statuses[status]} ${id} ${title}: ${counted(runs, "run")}, ${counted(steps, "step")}, ` +
+        `${counted(Math.round(virtualMs / 1_000), "virtual second")}, ` +
+        `${counted(distinctTraces, "distinct trace")}, ${wallMs} ms`
+    )
+    if (failure !== undefined) yield* Console.log(failureLines(failure))
+  })

@@ -1,0 +1,82 @@
+/** What the commands that sweep have in common: their flags, and what these may be. */
+import { availableParallelism } from "node:os"
+import { Duration, Effect, Option } from "effect"
+import { Flag } from "effect/cli"
+import { findSubject } from "../../scenarios/Sweep.ts"
+import type { Subject } from "../../scenarios/Sweep.ts"
+import { plannerNamed, planners } from "../../sim/strategies/Strategies.ts"
+import type { Planner } from "../../sim/Strategy.ts"
+import { ExitStatus } from "../ExitStatus.ts"
+
+export const seedFlag = Flag.Int("seed").pipe(
+  Flag.withDefault(0),
+  Flag.withDescription("First seed; the others follow it")
+)
+
+export const jsonFlag = Flag.File("json").pipe(Flag.optional, Flag.withDescription("Write the results to this file"))
+
+export const workersFlag = Flag.Int("workers").pipe(
+  Flag.optional,
+  Flag.withDescription("Worker threads; the results do not depend on it. Default: one for each core")
+)
+
+export const strategyFlag = Flag.String("strategy").pipe(
+  Flag.withDefault("portfolio"),
+  Flag.withDescription(`How schedules are chosen: ${planners.map(({ name }) => name).join(", ")}, or pct-DEPTH-POINTS`)
+)
+
+export const wrongUsage = (message: string): Effect.Effect<never, ExitStatus> =>
+  Effect.fail(new ExitStatus({ status: 2, message }))
+
+/** The number, if it is at least so much. */
+export const atLeast = (min: number, flag: string, value: number): Effect.Effect<number, ExitStatus> =>
+  value >= min ? Effect.succeed(value) : wrongUsage(`${flag} is ${value}, expected at least ${min}`)
+
+/** More are a slip of the finger. */
+const workersMax = 256
+
+export const workersOf = (given: Option.Option<number>): Effect.Effect<number, ExitStatus> => {
+  const workers = Option.getOrElse(given, availableParallelism)
+  return workers > workersMax
+    ? wrongUsage(`--workers is ${workers}, expected at most ${workersMax}`)
+    : atLeast(1, "--workers", workers)
+}
+
+/** The property, or mutant `P1+name`, of each name. */
+export const subjectOf = (name: string): Effect.Effect<Subject, ExitStatus> =>
+  Effect.catch(Effect.fromResult(findSubject(name)), (error) => wrongUsage(error.message))
+
+export const plannerOf = (name: string): Effect.Effect<Planner, ExitStatus> => {
+  const planner = plannerNamed(name)
+  const known = planners.map((each) => each.name).join(", ")
+  return planner === undefined
+    ? wrongUsage(`there is no strategy ${JSON.stringify(name)}; there are ${known}, and pct-DEPTH-POINTS`)
+    : Effect.succeed(planner)
+}
+
+/** `2/4`, counted from 1: the second of four parts. */
+export const shardOf = (
+  text: string
+): Effect.Effect<{ readonly index: number; readonly count: number }, ExitStatus> => {
+  const [, part = "", of = ""] = /^(\d{1,9})\/(\d{1,9})$/.exec(text) ?? []
+  const [number, count] = [Number(part), Number(of)]
+  return part === "" || number < 1 || number > count
+    ? wrongUsage(`--shard is ${JSON.stringify(text)}, expected I/N with I from 1 to N: 2/4 is the second of four parts`)
+    : Effect.succeed({ index: number - 1, count })
+}
+
+const units: Readonly<Record<string, (amount: number) => Duration.Duration>> = {
+  ms: Duration.millis,
+  s: Duration.seconds,
+  m: Duration.minutes,
+  h: Duration.hours
+}
+
+/** `500ms`, `60s`, `5m`, `2h`: in milliseconds. */
+export const timeOf = (text: string): Effect.Effect<number, ExitStatus> => {
+  const [, amount = "0", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(text) ?? []
+  const timeMs = Duration.toMillis(units[unit]?.(Number(amount)) ?? Duration.zero)
+  return timeMs > 0
+    ? Effect.succeed(timeMs)
+    : wrongUsage(`--time is ${JSON.stringify(text)}, expected a time above 0 such as 500ms, 60s, 5m or 2h`)
+}
