@@ -2,7 +2,7 @@
  * The world of a scenario: the whole console, unchanged, on the host `console` of a simulated network, between modelled
  * supervisord nodes and modelled clients.
  */
-import { Cause, Context, Effect, Layer, Logger, Redacted, type Scope } from "effect"
+import { Cause, Context, Deferred, Effect, Fiber, Layer, Logger, Redacted, type Scope } from "effect"
 import { HttpClient, HttpServer } from "effect/http"
 import type { Socket } from "effect/socket"
 import { EventBus } from "../core/bus/EventBus.ts"
@@ -11,6 +11,7 @@ import type { ConsoleOptions, ConsoleParts } from "../core/Console.ts"
 import { Registry } from "../core/fleet/Registry.ts"
 import { Hub } from "../core/hub/Hub.ts"
 import * as SupervisorDriver from "../core/supervisor/SupervisorDriver.ts"
+import * as Host from "../sim/Host.ts"
 import * as Network from "../sim/net/Network.ts"
 import * as SimHttpClient from "../sim/net/SimHttpClient.ts"
 import * as SimHttpServer from "../sim/net/SimHttpServer.ts"
@@ -37,6 +38,10 @@ export interface World {
   readonly http: HttpClient.HttpClient
   /** Connects to the hub from a host of this name. */
   readonly connect: (from: string) => Effect.Effect<HubClient.HubClient, Socket.SocketError, Scope.Scope>
+  /** The console ends where it is, as in a power cut; its connections break off. */
+  readonly crash: Effect.Effect<void>
+  /** Starts the console again after a crash. The services above stay those of its first start. */
+  readonly start: Effect.Effect<void, never, Scope.Scope>
   /** What the console logged as an error so far. */
   readonly errors: () => ReadonlyArray<string>
 }
@@ -100,13 +105,16 @@ export const make = Effect.fnUntraced(function* ({
   const server = SimHttpServer.layer({ host: "console", port: 80 })
   const client = SimHttpClient.layer({ host: "console" })
   const ports = Layer.mergeAll(server, client, HttpServer.layerServices)
-  const services = yield* Console.layer({ nodes: drivers(Object.keys(nodes)), options, parts }).pipe(
-    Layer.provide(ports),
-    Layer.provide(Logger.layer([collector])),
-    Layer.build,
-    Effect.provideContext(network),
-    Effect.orDie
-  )
+  const host = yield* Host.make("console")
+  yield* host.onCrash(Context.get(network, Network.Network).crash("console"))
+  const start = runOn(
+    host,
+    Console.layer({ nodes: drivers(Object.keys(nodes)), options, parts }).pipe(
+      Layer.provide(ports),
+      Layer.provide(Logger.layer([collector]))
+    )
+  ).pipe(Effect.provideContext(network), Effect.orDie)
+  const services = yield* start
   const operator = yield* Effect.provideContext(Layer.build(SimHttpClient.layer({ host: "operator" })), network)
   return {
     supervisords,
@@ -116,9 +124,25 @@ export const make = Effect.fnUntraced(function* ({
     hub: Context.get(services, Hub),
     http: Context.get(operator, HttpClient.HttpClient),
     connect: (from) => Effect.provideContext(HubClient.connect({ from, host: "console", port: 80 }), network),
-    errors: () => errors
+    errors: () => errors,
+    crash: host.crash,
+    start: Effect.asVoid(start)
   }
 })
+
+/** Builds the layer on the host and keeps it there until the scope closes or the host crashes. */
+const runOn = <A, E, R>(host: Host.Host, layer: Layer.Layer<A, E, R>) =>
+  Effect.gen(function* () {
+    const ready = yield* Deferred.make<Context.Context<A>>()
+    const serve = Effect.scoped(
+      Effect.gen(function* () {
+        yield* Deferred.succeed(ready, yield* Layer.build(layer))
+        return yield* Effect.never
+      })
+    )
+    const fiber = yield* Effect.forkScoped(host.run(serve))
+    return yield* Effect.raceFirst(Deferred.await(ready), Fiber.join(fiber))
+  })
 
 const drivers = (hosts: ReadonlyArray<string>) =>
   Effect.forEach(hosts, (host) =>

@@ -32,4 +32,8 @@ export class Hosts {
   isDead(fiber: number): boolean {
     return this.used && this.dead.size > 0 && this.dead.has(this.hostOf(fiber))
   }
+
+  hasCrashed(host: number): boolean {
+    return this.dead.has(host)
+  }
 }

@@ -16,7 +16,7 @@
  * timers be late (`slowCode`). Wider than real: a fiber that was started immediately may be preempted before its first
  * step.
  */
-import { Effect, type Exit, Fiber, type Scheduler } from "effect"
+import { Context, Effect, type Exit, Fiber, type Scheduler } from "effect"
 import { Choices, scheduling } from "./Choices.ts"
 import type { ChoiceSource } from "./Choices.ts"
 import { describeFiber, Fibers } from "./Fibers.ts"
@@ -29,12 +29,16 @@ import { Recorder } from "./Recorder.ts"
 import type { RunContext } from "./RunContext.ts"
 import type { Ratio } from "./Rules.ts"
 import type { Chooser, Strategy } from "./Strategy.ts"
+import type { Maker } from "./Permits.ts"
 import { SpinWatch } from "./SpinWatch.ts"
 import { TaskQueue } from "./TaskQueue.ts"
 import { Timers } from "./Timers.ts"
 import type { Timer } from "./Timers.ts"
 import type { Held } from "./Trace.ts"
 import { TraceHash } from "./TraceHash.ts"
+import { warmUp } from "./WarmUp.ts"
+
+Effect.runForkWith(Context.empty())(warmUp)
 
 /** Effect needs two steps after a preemption to get back to where it was; yielding earlier would never progress. */
 const stepsBeforeYield = 3
@@ -472,9 +476,14 @@ export class Kernel implements Scheduler.Scheduler {
   }
 
   hold(kind: string, what: string): () => void {
-    const held: Held = { kind, what, by: this.fiberInCharge(), host: this.hosts.hostOf(this.currentNumber) }
+    const held: Held = { kind, what, ...this.maker() }
     this.held.add(held)
     return () => void this.held.delete(held)
+  }
+
+  /** Who makes or takes something at this moment, for a report. */
+  maker(): Maker {
+    return { by: this.fiberInCharge(), host: this.hosts.hostOf(this.currentNumber) }
   }
 
   /** Interrupts a fiber after so many more steps of the run, if it has not ended by then. */

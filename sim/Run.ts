@@ -5,6 +5,7 @@ import { seeded } from "./Choices.ts"
 import type { ChoiceSource, Deviation, DrawnStream } from "./Choices.ts"
 import { describeEscape, trapped } from "./Escape.ts"
 import { Kernel } from "./Kernel.ts"
+import { notingSemaphores, takenPermits } from "./Permits.ts"
 import { describeEnd, leaksOf } from "./Report.ts"
 import type { RunContext } from "./RunContext.ts"
 import { encodeScript, scripted } from "./Script.ts"
@@ -114,9 +115,17 @@ export const execute = <A, E>(
   underWay = true
   const inCharge = () => kernel.fiberInCharge()
   const body = () => {
-    const ended = kernel.run(program)
-    if (leaks === "fail" && ended.ending === "done") kernel.settle()
-    return ended
+    if (leaks === "ignore") return { ...kernel.run(program), left: [] }
+    const { semaphores, value: ended } = notingSemaphores(
+      () => kernel.run(program),
+      () => kernel.maker()
+    )
+    if (ended.ending !== "done") return { ...ended, left: [] }
+    kernel.settle()
+    return {
+      ...ended,
+      left: [...leaksOf(kernel), ...takenPermits(semaphores, (host) => kernel.hosts.hasCrashed(host))]
+    }
   }
   const { escape, value } = (() => {
     try {
@@ -125,7 +134,7 @@ export const execute = <A, E>(
       underWay = false
     }
   })()
-  const left = leaks === "fail" && value.ending === "done" ? leaksOf(kernel) : []
+  const { left } = value
   const outcome = outcomeOf(value, escape !== undefined, left.length > 0)
   kernel.hash.fold(-2, outcomeNumber[outcome])
   return {

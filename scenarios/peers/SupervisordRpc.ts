@@ -1,80 +1,108 @@
-/** The XML-RPC methods of a modelled supervisord, over its processes: supervisord's answers, faults and quirks. */
+/**
+ * Calls to a modelled supervisord: finding the method, checking the number of its parameters, and the namespace
+ * `system` with its multicall, whose results are bare and not wrapped in arrays of one element.
+ */
 import { Result } from "effect"
-import { isRunning, isStopped } from "../../core/domain/ProcessState.ts"
-import type { XmlRpcCall } from "../../core/xmlrpc/XmlRpc.ts"
-import type { XmlRpcValue } from "../../core/xmlrpc/XmlRpcValue.ts"
-import { describe, signalStop, spawn } from "./SupervisordState.ts"
-import type { ModelProcess } from "./SupervisordState.ts"
+import { isList, isStruct, type XmlRpcValue } from "../../core/xmlrpc/XmlRpcValue.ts"
+import { methods } from "./SupervisordMethods.ts"
+import type { SupervisordNode } from "./SupervisordNode.ts"
+import { Deferred, fault, faultStruct, lacks } from "./SupervisordReply.ts"
+import type { Answer, Given } from "./SupervisordReply.ts"
 
-/** A fault by supervisord's code. */
-export interface ModelFault {
-  readonly code: number
-  readonly text: string
-}
-
-export type Answer = Result.Result<XmlRpcValue, ModelFault>
-
-/** What the methods act on. `processes` is changed in place, by its key `group:name`. */
-export interface Rpc {
-  readonly processes: Map<string, ModelProcess>
-  readonly nextPid: () => number
-  readonly nowMs: number
-}
-
-/** What every method answers while the node shuts down. */
-export const shutdownState: Answer = Result.fail({ code: 6, text: "SHUTDOWN_STATE" })
-
-export const answer = (rpc: Rpc, { method, params }: XmlRpcCall): Answer => {
-  switch (method) {
-    case "supervisor.getAllProcessInfo":
-      return Result.succeed(Array.from(rpc.processes.values(), (process) => describe(process, rpc.nowMs)))
-    case "supervisor.getProcessInfo":
-      return Result.map(find(rpc, params[0]), ([, process]) => describe(process, rpc.nowMs))
-    case "supervisor.getAllConfigInfo":
-      return Result.succeed(Array.from(rpc.processes.values(), config))
-    case "supervisor.startProcess":
-      return start(rpc, params[0])
-    case "supervisor.stopProcess":
-      return stop(rpc, params[0])
-    case "supervisor.getState":
-      return Result.succeed({ statecode: 1, statename: "RUNNING" })
-    case "supervisor.getSupervisorVersion":
-      return Result.succeed("4.2.5")
-    default:
-      return fault(1, "UNKNOWN_METHOD")
+/** The answer to a call, or what will give it. */
+export const call = (node: SupervisordNode, name: string, params: ReadonlyArray<XmlRpcValue>): Given => {
+  const method = methods.get(name)
+  if (method !== undefined) {
+    const most = method.signature.length - 1
+    if (params.length > most || params.length < most - method.optional) return fault("INCORRECT_PARAMETERS")
+    return node.mood === "running" || method.always ? method.call(node, params) : fault("SHUTDOWN_STATE")
   }
+  const system = systemMethods.get(name)
+  if (system === undefined) return fault("UNKNOWN_METHOD")
+  const [param, ...more] = params
+  if (more.length > 0 || (param === undefined) !== (system.signature.length === 1)) return fault("INCORRECT_PARAMETERS")
+  return system.call(node, param ?? null)
 }
 
-const fault = (code: number, text: string): Result.Result<never, ModelFault> => Result.fail({ code, text })
-
-const find = (rpc: Rpc, name: XmlRpcValue | undefined): Result.Result<readonly [string, ModelProcess], ModelFault> => {
-  const text = typeof name === "string" ? name : ""
-  const id = text.includes(":") ? text : `${text}:${text}`
-  const process = rpc.processes.get(id)
-  return process === undefined ? fault(10, `BAD_NAME: ${text}`) : Result.succeed([id, process])
+interface SystemMethod {
+  readonly signature: ReadonlyArray<string>
+  readonly call: (node: SupervisordNode, param: XmlRpcValue) => Given
 }
 
-const start = (rpc: Rpc, name: XmlRpcValue | undefined): Answer =>
-  Result.flatMap(find(rpc, name), ([id, process]): Answer => {
-    if (isRunning(process.state)) return fault(60, `ALREADY_STARTED: ${id}`)
-    // Quirk: while STOPPING the answer is true, and nothing is started.
-    if (isStopped(process.state)) {
-      rpc.processes.set(id, spawn({ ...process, failures: 0 }, rpc.nowMs, rpc.nextPid()))
+const signatureOf = (name: XmlRpcValue): ReadonlyArray<string> | undefined =>
+  typeof name === "string" ? (methods.get(name)?.signature ?? systemMethods.get(name)?.signature) : undefined
+
+const listMethods = (): Given => Result.succeed([...methods.keys(), ...systemMethods.keys()].toSorted())
+
+const methodSignature = (name: XmlRpcValue): Given => {
+  const signature = signatureOf(name)
+  return signature === undefined ? fault("SIGNATURE_UNSUPPORTED") : Result.succeed(signature)
+}
+
+/** supervisord's own help is prose; here it says what the signature says. */
+const methodHelp = (name: XmlRpcValue): Given => {
+  const signature = signatureOf(name)
+  if (signature === undefined) return fault("SIGNATURE_UNSUPPORTED")
+  const [result, ...params] = signature
+  return Result.succeed([...params.map((type) => `@param ${type}`), `@return ${result}`].join("\n"))
+}
+
+/** Calls one after another: one that waits holds up those after it. */
+const multicall = (node: SupervisordNode, calls: XmlRpcValue): Given => {
+  if (calls === "") return Result.succeed([])
+  if (typeof calls === "string") return lacks(calls, "pop")
+  if (!isList(calls)) return fault("INCORRECT_PARAMETERS")
+  const left = [...calls]
+  const results: Array<XmlRpcValue> = []
+  let waiting: Deferred | undefined
+  const note = (answer: Answer) => results.push(Result.isSuccess(answer) ? answer.success : faultStruct(answer.failure))
+  const poll = (): Answer | undefined => {
+    if (waiting !== undefined) {
+      const answer = waiting.poll()
+      if (answer === undefined) return undefined
+      waiting = undefined
+      note(answer)
     }
-    return Result.succeed(true)
-  })
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      // What is no struct has no members to get, and that is not caught.
+      if (!isStruct(next)) return lacks(next, "get")
+      const given = entry(node, next["methodName"], next["params"])
+      if (Result.isSuccess(given) && given.success instanceof Deferred) {
+        waiting = given.success
+        return undefined
+      }
+      note(Result.map(given, (value) => (value instanceof Deferred ? null : value)))
+    }
+    return Result.succeed(results)
+  }
+  return poll() ?? Result.succeed(new Deferred(poll))
+}
 
-const stop = (rpc: Rpc, name: XmlRpcValue | undefined): Answer =>
-  Result.flatMap(find(rpc, name), ([id, process]): Answer => {
-    if (!isRunning(process.state)) return fault(70, `NOT_RUNNING: ${id}`)
-    rpc.processes.set(id, signalStop(process, rpc.nowMs))
-    return Result.succeed(true)
-  })
+const entry = (node: SupervisordNode, name: XmlRpcValue | undefined, params: XmlRpcValue | undefined): Given => {
+  if (name === undefined || name === null) return fault("INCORRECT_PARAMETERS", "No methodName")
+  if (name === "system.multicall") {
+    return fault("INCORRECT_PARAMETERS", "Recursive system.multicall forbidden")
+  }
+  if (typeof name !== "string") return lacks(name, "split")
+  const spread = spreadParams(params)
+  return spread === undefined ? knownOr(name) : call(node, name, spread)
+}
 
-const config = ({ spec }: ModelProcess): XmlRpcValue => ({
-  group: spec.group,
-  name: spec.name,
-  startsecs: spec.startSecs,
-  startretries: spec.startRetries,
-  stopwaitsecs: spec.stopWaitSecs
-})
+/** A method that does not exist is refused before its parameters are looked at. */
+const knownOr = (name: string): Given =>
+  signatureOf(name) === undefined ? fault("UNKNOWN_METHOD") : fault("INCORRECT_PARAMETERS")
+
+/** Python spreads whatever it can go through: the characters of a text, the names of a struct. */
+const spreadParams = (params: XmlRpcValue | undefined): ReadonlyArray<XmlRpcValue> | undefined => {
+  if (params === undefined) return []
+  if (isList(params)) return params
+  if (typeof params === "string") return Array.from(params)
+  return isStruct(params) ? Object.keys(params) : undefined
+}
+
+const systemMethods: ReadonlyMap<string, SystemMethod> = new Map([
+  ["system.listMethods", { signature: ["array"], call: listMethods }],
+  ["system.methodHelp", { signature: ["string", "string"], call: (_node, name) => methodHelp(name) }],
+  ["system.methodSignature", { signature: ["array", "string"], call: (_node, name) => methodSignature(name) }],
+  ["system.multicall", { signature: ["array", "array"], call: multicall }]
+])

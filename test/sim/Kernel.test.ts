@@ -7,6 +7,7 @@ import {
   Deferred,
   Effect,
   Fiber,
+  FiberHandle,
   FiberMap,
   FiberSet,
   Metric,
@@ -110,6 +111,24 @@ describe("interruption", () => {
       yield* expect(live === 0, () => `${live} items are left`)
     })
     assert.isUndefined(problem(program, 500))
+  })
+})
+
+describe("the numbers of fibers", () => {
+  it("do not depend on what Effect makes once in a process", () => {
+    const program = Effect.scoped(
+      Effect.gen(function* () {
+        const handle = yield* FiberHandle.make()
+        yield* FiberHandle.run(handle, Effect.never)
+        yield* FiberHandle.run(handle, Effect.never, { onlyIfMissing: true })
+        const set = yield* Effect.scoped(FiberSet.make())
+        yield* FiberSet.run(set, Effect.never)
+        const map = yield* Effect.scoped(FiberMap.make<string>())
+        yield* FiberMap.run(map, "a", Effect.never)
+        yield* Effect.all([Effect.yieldNow, Effect.yieldNow], { concurrency: 2 })
+      })
+    )
+    assert.strictEqual(Sim.run(program).traceHash, Sim.run(program).traceHash)
   })
 })
 

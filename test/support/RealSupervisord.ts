@@ -35,11 +35,15 @@ export interface RealSupervisord {
   ) => Effect.Effect<{ readonly status: number; readonly output: string }, RealSupervisordError>
   /** Process ids of everything that was started under this supervisord and still runs, without itself. */
   readonly descendants: Effect.Effect<ReadonlyArray<number>>
+  /** Writes the configuration anew with these sections for programs; nothing reads it yet. */
+  readonly configure: (programs: string) => Effect.Effect<void>
 }
 
 export interface RealSupervisordOptions {
   /** Sections of the configuration, such as `[program:web]` and its settings. */
   readonly programs: string
+  /** Files for the folder by name, such as scripts; `%(here)s` in the sections is the folder. */
+  readonly files?: Readonly<Record<string, string>>
   /** Default `user`. */
   readonly username?: string
   /** Default `a secret, with: ünïcode`. */
@@ -94,10 +98,12 @@ export const start = Effect.fnUntraced(function* (
   const port = yield* freePort
   const username = options.username ?? "user"
   const password = options.password ?? "a secret, with: ünïcode"
-  writeFileSync(
-    join(folder, "supervisord.conf"),
-    configuration({ folder, port, username, password }) + options.programs
-  )
+  const configure = (programs: string) =>
+    Effect.sync(() =>
+      writeFileSync(join(folder, "supervisord.conf"), configuration({ folder, port, username, password }) + programs)
+    )
+  yield* configure(options.programs)
+  for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), text)
 
   const mark = newMark()
   const child = yield* Effect.acquireRelease(
@@ -120,7 +126,8 @@ export const start = Effect.fnUntraced(function* (
     pid: child.pid ?? 0,
     folder,
     supervisorctl: (...args) => supervisorctl(folder, args),
-    descendants: Effect.sync(() => marked(mark).filter((pid) => pid !== child.pid))
+    descendants: Effect.sync(() => marked(mark).filter((pid) => pid !== child.pid)),
+    configure
   }
 })
 
