@@ -9,16 +9,22 @@ import type { BirthRecord, Place, StepRecord, SwitchRecord, Told } from "./Trace
 const operationsMax = 50_000
 
 /** What Effect builds for its own control flow says nothing to a reader. */
-const plumbing = /^(?:|Core|Effect|Effect\.(?:gen|fn|fnUntraced|suspend|withFiber|all|forEach|scoped|provide\w*))$/
+const plumbing =
+  /^(?:|Core|Core\.\w+|Effect|Effect\.(?:gen|fn|fnUntraced|suspend|with\w+|all|forEach|scoped|provide\w*))$/
+
+/** Operations of each fiber that are remembered, to find the latest one that the program itself asked for. */
+const latestMax = 16
 
 const unknownSite: Site = { what: "", at: "", place: "" }
+
+const moduleOf = ({ what }: Site): string => what.split(".")[0] ?? ""
 
 export class Recorder {
   readonly stretches: Array<StepRecord> = []
   readonly told: Array<Told> = []
   readonly switches: Array<SwitchRecord> = []
   readonly births: Array<BirthRecord> = []
-  private readonly latest = new WeakMap<AnyFiber, object>()
+  private readonly latest = new WeakMap<AnyFiber, Array<object>>()
   private readonly names = new WeakMap<AnyFiber, string>()
   /** Sites of the operations that started fibers, by the number of the fiber. */
   private readonly startSites = new Map<number, Site>()
@@ -27,7 +33,7 @@ export class Recorder {
 
   /** An operation is about to be carried out. */
   operation(operation: object, fiber: AnyFiber): void {
-    this.latest.set(fiber, operation)
+    this.remember(fiber, operation)
     const name = fiberName(fiber)
     if (name !== "") this.names.set(fiber, name)
     if (this.kept >= operationsMax) return
@@ -56,16 +62,39 @@ export class Recorder {
 
   /** A fiber was started; `place.fiber` is the one that started it, `isRunning` unless another runs on its stack. */
   born(place: Place, number: number, parent: AnyFiber, isRunning: boolean): void {
-    const site = this.latestSite(parent) ?? unknownSite
+    const site = this.latestSite(parent)
     this.startSites.set(number, site)
     if (isRunning) this.operations.push({ fiber: parent, site: { ...site, what: `starts fiber ${number}` } })
     else this.births.push({ ...place, child: number })
   }
 
-  /** The operation that a fiber carried out last: what it waits in, if it waits. */
-  latestSite(fiber: AnyFiber): Site | undefined {
-    const operation = this.latest.get(fiber)
-    return operation === undefined ? undefined : siteOf(operation)
+  /**
+   * The operation that a fiber carried out last: what it waits in, if it waits. For one that Effect built by itself,
+   * the place is that of the latest operation that the program asked for.
+   */
+  latestSite(fiber: AnyFiber): Site {
+    const [last, ...before] = (this.latest.get(fiber) ?? []).toReversed().map(siteOf)
+    if (last !== undefined && last.at !== "") return last
+    const asked = before.find((site) => site !== undefined && site.at !== "")
+    if (asked === undefined) return last ?? unknownSite
+    const isPartOf = last === undefined || last.what === "" || moduleOf(last) === moduleOf(asked)
+    return isPartOf ? asked : { ...asked, what: last.what }
+  }
+
+  /** Whether the operation that a fiber carried out last is known itself, and not only one before it. */
+  isLatestKnown(fiber: AnyFiber): boolean {
+    const last = this.latest.get(fiber)?.at(-1)
+    return last !== undefined && siteOf(last) !== undefined
+  }
+
+  private remember(fiber: AnyFiber, operation: object): void {
+    const known = this.latest.get(fiber)
+    if (known === undefined) {
+      this.latest.set(fiber, [operation])
+      return
+    }
+    known.push(operation)
+    if (known.length >= 2 * latestMax) known.splice(0, latestMax)
   }
 
   /** Where a fiber was started. */

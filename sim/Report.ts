@@ -52,7 +52,9 @@ const lines = (first: string, rest: ReadonlyArray<string>): string =>
 const describeWaiting = (kernel: Kernel, number: number, fiber: AnyFiber): string => {
   const parts = [describeFiber(number, fiber)]
   const waits = kernel.recorder?.latestSite(fiber)
-  if (waits !== undefined && waits.what !== "") parts.push(`waits in ${describeSite(waits)}`)
+  if (waits !== undefined && waits.what !== "") {
+    parts.push(`waits ${kernel.recorder?.isLatestKnown(fiber) === true ? "in" : "after"} ${describeSite(waits)}`)
+  }
   const started = kernel.recorder?.startedAt(number)
   if (started !== undefined && started.at !== "") parts.push(`started at ${started.at}`)
   else if (number > 0) parts.push(`started by fiber ${kernel.lineage.parentOf(number)}`)

@@ -97,6 +97,7 @@ const nameOf = (fiber: number, names: ReadonlyMap<number, string>): string =>
   names.get(fiber) ?? (fiber < 0 ? "a timer" : `fiber ${fiber}`)
 
 const switchLine = ({ fiber, kind, to }: SwitchRecord, names: ReadonlyMap<number, string>): string => {
+  if (kind === "preempted" && to === fiber) return `>> ${nameOf(fiber, names)} has to pause for what it has set going`
   if (kind === "preempted") return `>> ${nameOf(fiber, names)} has to pause: ${nameOf(to, names)} goes on`
   if (kind === "held-back") return `>> ${nameOf(fiber, names)} was woken but has to wait: ${nameOf(to, names)} goes on`
   return `>> ${nameOf(to, names)} goes first, though others have waited longer`
