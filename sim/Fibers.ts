@@ -65,3 +65,7 @@ export const describeFiber = (number: number, fiber: AnyFiber): string => {
   const name = fiberName(fiber)
   return name === "" ? `fiber ${number}` : `fiber ${number} in ${name}`
 }
+
+/** Effect keeps this in a field that its types do not show; the test of lost interruptions guards it. */
+export const isInterrupted = (fiber: object): boolean =>
+  "_interruptedCause" in fiber && fiber._interruptedCause !== undefined

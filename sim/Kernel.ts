@@ -19,10 +19,11 @@
 import { Context, Effect, type Exit, Fiber, type Scheduler } from "effect"
 import { Choices, scheduling } from "./Choices.ts"
 import type { ChoiceSource } from "./Choices.ts"
-import { describeFiber, Fibers } from "./Fibers.ts"
+import { describeFiber, Fibers, isInterrupted } from "./Fibers.ts"
 import type { AnyFiber } from "./Fibers.ts"
 import { Hosts } from "./Hosts.ts"
 import { Interrupts } from "./Interrupts.ts"
+import { Invariants } from "./Invariants.ts"
 import { kernelContext } from "./KernelContext.ts"
 import { Lineage } from "./Lineage.ts"
 import { Recorder } from "./Recorder.ts"
@@ -56,12 +57,6 @@ export interface KernelOptions {
 /** How the loop ended: the root fiber is done, nothing can move any more, the step limit, or a broken invariant. */
 export type Ending = "done" | "deadlock" | "step-limit" | "violated"
 
-export interface Invariant {
-  readonly what: string
-  /** Undefined while it holds, else what is wrong. */
-  readonly check: () => string | undefined
-}
-
 export class Kernel implements Scheduler.Scheduler {
   readonly executionMode = "async"
   readonly hash = new TraceHash()
@@ -73,7 +68,7 @@ export class Kernel implements Scheduler.Scheduler {
   readonly held = new Set<Held>()
   readonly lineage = new Lineage()
   readonly hosts = new Hosts()
-  readonly invariants = new Set<Invariant>()
+  readonly invariants = new Invariants()
   steps = 0
   nowMs = 0
   wallOffsetMs = 0
@@ -396,11 +391,10 @@ export class Kernel implements Scheduler.Scheduler {
   /** Sometimes lets the clock go on while fibers could run, as when their code takes long. */
   private letTimersBeLate(): true {
     const { lateness } = this
-    if (lateness !== undefined && this.timers.nextAt() !== undefined) {
-      if (this.choices.choose("faults", lateness.den) >= lateness.den - lateness.num) {
-        this.fault("slow code")
-        this.fireTimers()
-      }
+    if (lateness === undefined || this.timers.nextAt() === undefined) return true
+    if (this.choices.choose("faults", lateness.den) >= lateness.den - lateness.num) {
+      this.fault("slow code")
+      this.fireTimers()
     }
     return true
   }
@@ -444,13 +438,8 @@ export class Kernel implements Scheduler.Scheduler {
   }
 
   private checkInvariants(): void {
-    for (const { check, what } of this.invariants) {
-      if (this.aborted) return
-      const wrong = check()
-      if (wrong === undefined) continue
-      this.violation = `always: ${what}: ${wrong}`
-      this.abort()
-    }
+    this.violation ??= this.invariants.broken()
+    if (this.violation !== undefined) this.abort()
   }
 
   // For services ------------------------------------------------------------------------------------------------------
@@ -535,6 +524,3 @@ export class Kernel implements Scheduler.Scheduler {
 const count = (counts: Map<string, number>, name: string): void => {
   counts.set(name, (counts.get(name) ?? 0) + 1)
 }
-
-/** Effect keeps this in a field that its types do not show; the test of lost interruptions guards it. */
-const isInterrupted = (fiber: object): boolean => "_interruptedCause" in fiber && fiber._interruptedCause !== undefined

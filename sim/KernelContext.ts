@@ -2,7 +2,8 @@
 import { Clock, Context, Duration, Effect, Logger, Metric, Random, Tracer } from "effect"
 import type { DrawnStream } from "./Choices.ts"
 import type { AnyFiber } from "./Fibers.ts"
-import type { Invariant, Kernel } from "./Kernel.ts"
+import type { Invariant } from "./Invariants.ts"
+import type { Kernel } from "./Kernel.ts"
 import { RunContext } from "./RunContext.ts"
 import type { Ratio } from "./Rules.ts"
 import { makeTracer } from "./SimTracer.ts"
@@ -48,10 +49,7 @@ const runContext = (kernel: Kernel): RunContext["Service"] => ({
   newHost: () => kernel.hosts.add(),
   enterHost: (host: number) => kernel.enterHost(host),
   killHost: (host: number) => kernel.killHost(host),
-  always: (invariant: Invariant) => {
-    kernel.invariants.add(invariant)
-    return () => void kernel.invariants.delete(invariant)
-  },
+  always: (invariant: Invariant) => kernel.invariants.add(invariant),
   steps: () => kernel.steps,
   defects: () => kernel.defects()
 })

@@ -81,10 +81,11 @@ export class Recorder {
     return isPartOf ? asked : { ...asked, what: last.what }
   }
 
-  /** Whether the operation that a fiber carried out last is known itself, and not only one before it. */
-  isLatestKnown(fiber: AnyFiber): boolean {
+  /** Whether a fiber is in the operation that `latestSite` gives, and not in one behind it that nothing is known of. */
+  isIn(fiber: AnyFiber, { what }: Site): boolean {
     const last = this.latest.get(fiber)?.at(-1)
-    return last !== undefined && siteOf(last) !== undefined
+    const known = last === undefined ? undefined : siteOf(last)
+    return (known !== undefined && known.what !== "") || plumbing.test(what)
   }
 
   private remember(fiber: AnyFiber, operation: object): void {

@@ -53,7 +53,7 @@ const describeWaiting = (kernel: Kernel, number: number, fiber: AnyFiber): strin
   const parts = [describeFiber(number, fiber)]
   const waits = kernel.recorder?.latestSite(fiber)
   if (waits !== undefined && waits.what !== "") {
-    parts.push(`waits ${kernel.recorder?.isLatestKnown(fiber) === true ? "in" : "after"} ${describeSite(waits)}`)
+    parts.push(`waits ${kernel.recorder?.isIn(fiber, waits) === true ? "in" : "after"} ${describeSite(waits)}`)
   }
   const started = kernel.recorder?.startedAt(number)
   if (started !== undefined && started.at !== "") parts.push(`started at ${started.at}`)

@@ -5,7 +5,7 @@
 import { Context } from "effect"
 import type { DrawnStream } from "./Choices.ts"
 import type { AnyFiber } from "./Fibers.ts"
-import type { Invariant } from "./Kernel.ts"
+import type { Invariant } from "./Invariants.ts"
 import type { Ratio } from "./Rules.ts"
 
 export class RunContext extends Context.Service<

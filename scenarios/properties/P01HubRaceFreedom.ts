@@ -3,8 +3,8 @@
  * client, a wrong count, a defect or a deadlock.
  *
  * Method: clients come and go at generated moments, by a goodbye, a broken connection, falling silent, a reset or a
- * network that swallows what they are sent, while programs die and so cause broadcasts. One client stays through it
- * all. When the others are gone the hub must count exactly the one that stays, that one must still be told of a
+ * network that swallows what they are sent, while programs die and a swarm of faults takes the node away and back, and
+ * so causes broadcasts. One client stays through it all. When the others are gone the hub must count exactly the one that stays, that one must still be told of a
  * change, and when it leaves too nothing may be left.
  */
 import { Effect, Exit, Fiber, Scope } from "effect"
@@ -13,6 +13,7 @@ import * as fc from "fast-check"
 import { draw } from "../../sim/Draw.ts"
 import { RunContext } from "../../sim/RunContext.ts"
 import { sometimes } from "../../sim/Sim.ts"
+import { nodeLinks } from "../faults/NodeLinks.ts"
 import * as HubMutants from "../mutants/HubMutants.ts"
 import { eventually, holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
@@ -82,6 +83,8 @@ const program: Property["program"] = Effect.fnUntraced(
     const stayScope = yield* Scope.make()
     const stayer = yield* world.connect("stayer").pipe(Scope.provide(stayScope))
     yield* Effect.forkChild(stayer.read)
+    const faults = yield* Scope.make()
+    yield* Scope.provide(nodeLinks(world.network, ["web"]), faults)
     yield* Effect.all(
       [
         Effect.forEach(visits, (client, i) => visit(world, `client-${i}`, client), { concurrency: "unbounded" }),
@@ -92,6 +95,8 @@ const program: Property["program"] = Effect.fnUntraced(
       { concurrency: "unbounded" }
     )
 
+    yield* Scope.close(faults, Exit.void)
+
     const shown = Effect.flatMap(world.http.get("http://console/health"), hubClients)
     const settled = (expected: number) => ({
       what: `the hub counts ${expected} clients`,
@@ -101,6 +106,13 @@ const program: Property["program"] = Effect.fnUntraced(
     })
     yield* eventually(settled(1))
 
+    // A node that was away is looked at again before its program dies: the change must be one that is seen.
+    yield* eventually({
+      what: "the node is up",
+      withinMs: 20_000,
+      look: Effect.map(world.registry.state, (state) => state.nodes.get("web")?.status),
+      until: (status) => status === "up"
+    })
     const before = (yield* stayer.received).length
     yield* web.kill("app", "api")
     yield* eventually({
