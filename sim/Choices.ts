@@ -86,12 +86,14 @@ export class Choices {
 
   /** A value from 0 to n - 1 of a stream, n up to 2^32. */
   choose(stream: DrawnStream, n: number): number {
+    // No choice at all, and so nothing that a replay has to meet again.
+    if (n <= 1) return 0
     const number = streamNumber[stream]
     const index = this.counts[number] ?? 0
     this.counts[number] = index + 1
     const { drawer, hash, pathOf, record, source } = this.options
     const fiber = () => pathOf(drawer())
-    const value = n <= 1 ? 0 : source.value(stream, n, index, fiber)
+    const value = source.value(stream, n, index, fiber)
     if (value !== 0) hash.fold(number + 1, value)
     if (record) {
       const path = fiber()

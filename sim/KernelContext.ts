@@ -32,6 +32,7 @@ export const kernelContext = (kernel: Kernel): Context.Context<RunContext> => {
 
 const runContext = (kernel: Kernel): RunContext["Service"] => ({
   choose: (stream: DrawnStream, n: number) => kernel.choices.choose(stream, n),
+  chance: (stream: DrawnStream, { den, num }: Ratio) => kernel.choices.choose(stream, den) >= den - num,
   fault: (kind: string) => kernel.fault(kind),
   reach: (name: string) => kernel.reach(name),
   tell: (what: () => string) => {

@@ -10,7 +10,7 @@ export const choose = (stream: DrawnStream, n: number): Effect.Effect<number, ne
 
 /** True with this chance, from a stream of choices; false is the dullest answer. */
 export const chance = (stream: DrawnStream, ratio: Ratio): Effect.Effect<boolean, never, RunContext> =>
-  Effect.map(choose(stream, ratio.den), (value) => value >= ratio.den - ratio.num)
+  RunContext.useSync((context) => context.chance(stream, ratio))
 
 /** Counts a fault that the program injects, by its kind: `disk full`. Simulated services count theirs themselves. */
 export const fault = (kind: string): Effect.Effect<void, never, RunContext> =>

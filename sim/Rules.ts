@@ -73,7 +73,4 @@ export const withChance = <Point>(
   verdict: Verdict,
   matches: (point: Point) => boolean = () => true
 ): Effect.Effect<Rule<Point>, never, RunContext> =>
-  RunContext.useSync(
-    (context) => (point) =>
-      matches(point) && context.choose("faults", chance.den) >= chance.den - chance.num ? verdict : pass
-  )
+  RunContext.useSync((context) => (point) => (matches(point) && context.chance("faults", chance) ? verdict : pass))

@@ -13,6 +13,8 @@ export class RunContext extends Context.Service<
   {
     /** An integer below `n` from a stream of choices; 0 is the dullest answer. */
     readonly choose: (stream: DrawnStream, n: number) => number
+    /** True with this chance, from a stream of choices; false is the dullest answer. */
+    readonly chance: (stream: DrawnStream, ratio: Ratio) => boolean
     /** Counts an injected fault by its kind. */
     readonly fault: (kind: string) => void
     /** Counts that something was reached, for `Sim.sometimes`. */

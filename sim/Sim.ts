@@ -27,6 +27,7 @@ export { explore } from "./Explore.ts"
 export type { ExploreOptions, ExploreResult } from "./Explore.ts"
 export * as Host from "./Host.ts"
 export { linearizable } from "./Linearizability.ts"
+export { describeVerdict } from "./LinearizabilityReport.ts"
 export type { Model, Operation, Verdict } from "./Linearizability.ts"
 export type { Deviation, DrawnStream, Stream } from "./Choices.ts"
 export {

@@ -16,7 +16,7 @@ export interface SweepOptions {
   /** The first seed. Default 0. */
   readonly seed?: number
   /** Default: the portfolio. */
-  readonly planner?: Planner
+  readonly planner?: Planner | undefined
   /** Every how-many-eth seed this sweep takes, from the `index`-th (from 0): one part of a sweep that is shared out. */
   readonly shard?: { readonly index: number; readonly count: number }
 }

@@ -157,6 +157,7 @@ describe("draw", () => {
   it("gives the smallest values when every choice is the dullest", () => {
     const dull = RunContext.of({
       choose: () => 0,
+      chance: () => false,
       fault: () => {},
       reach: () => {},
       tell: () => {},
