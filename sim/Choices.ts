@@ -72,6 +72,8 @@ export interface ChoicesOptions {
   readonly pathOf: (fiber: number) => string
 }
 
+const choicesMax = 2 ** 32
+
 export class Choices {
   /** Choices made so far: of the schedule, and of the other streams by their number. */
   private scheduled = 0
@@ -86,6 +88,9 @@ export class Choices {
 
   /** A value from 0 to n - 1 of a stream, n up to 2^32. */
   choose(stream: DrawnStream, n: number): number {
+    if (!Number.isInteger(n) || n > choicesMax) {
+      throw new RangeError(`Sim: a choice among ${n}, expected an integer of at most 2^32`)
+    }
     // No choice at all, and so nothing that a replay has to meet again.
     if (n <= 1) return 0
     const number = streamNumber[stream]

@@ -1,6 +1,6 @@
 /** Where two recorded runs of the same seed and schedule part, step by step. */
 import type { RunResult } from "./Run.ts"
-import { describeSite } from "./Report.ts"
+import { describeSite } from "./Sites.ts"
 import type { StepRecord } from "./Trace.ts"
 
 /** One line or more: the first stretch that differs, with what the fibers were doing in either run. */

@@ -2,6 +2,7 @@
 import type { Effect } from "effect"
 import { check } from "./Check.ts"
 import type { CheckOptions, CheckResult } from "./Check.ts"
+import { positiveInteger } from "./Run.ts"
 import type { RunContext } from "./RunContext.ts"
 import { systematic } from "./strategies/Systematic.ts"
 import type { Search } from "./strategies/Systematic.ts"
@@ -37,7 +38,7 @@ export const explore = <A, E>(
   let search: Search | undefined
   const result = check(program, {
     ...rest,
-    runs: maxRuns,
+    runs: positiveInteger("maxRuns", maxRuns),
     planner: { name: "systematic", begin: (seedOf) => (search = systematic(seedOf(0), preemptions)) }
   })
   const completeTo = result.failure === undefined ? (search?.completeTo() ?? -1) : -1

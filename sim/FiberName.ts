@@ -8,7 +8,10 @@ export const fiberName = (fiber: Fiber.Fiber<unknown, unknown>): string => {
     const known = names.get(frame)
     if (known !== undefined) return known
     const place = /\(?((?:file:\/\/|\/)[^\s()]+:\d+:\d+)\)?/.exec(frame.stack() ?? "")?.[1]
-    const name = place === undefined ? frame.name : `${frame.name} (${place.replace(/^.*\/(?=[^/]+\/[^/]+$)/, "")})`
+    const name =
+      place === undefined
+        ? frame.name
+        : `${frame.name} (${place.replace(/\?[^:]*/, "").replace(/^.*\/(?=[^/]+\/[^/]+$)/, "")})`
     names.set(frame, name)
     return name
   }

@@ -33,35 +33,63 @@ export interface Host {
 export const make = (name: string): Effect.Effect<Host, never, RunContext> =>
   RunContext.useSync((context) => {
     const actions = new Set<Effect.Effect<void>>()
+    /** What ends the runs under way when the host crashes. */
+    const running = new Set<Effect.Effect<unknown>>()
     let number = context.newHost()
-    let crashed = Deferred.makeUnsafe<never, Crashed>()
 
     const run = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | Crashed, R> =>
-      Effect.gen(function* () {
-        const down = crashed
-        const host = number
-        const ended = yield* Deferred.make<A, E>()
-        const body = Effect.suspend(() => {
-          context.enterHost(host)
-          return effect
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          const ended = Deferred.makeUnsafe<A, E | Crashed>()
+          const crashed = Deferred.fail(ended, new Crashed({ host: name }))
+          running.add(crashed)
+          const host = number
+          const body = Effect.suspend(() => {
+            // It may have crashed before this fiber took its first step.
+            if (host !== number) return Effect.interrupt
+            context.enterHost(host)
+            return effect
+          })
+          // Detached: the fiber must not be a child, or the end of its parent would wait for a dead one.
+          const fiber = yield* Effect.forkDetach(body)
+          // And observed: a fiber that is interrupted before it starts runs no finalizer.
+          fiber.addObserver((exit) => {
+            running.delete(crashed)
+            Deferred.doneUnsafe(ended, exit)
+          })
+          const stop = Effect.suspend(() => {
+            fiber.interruptUnsafe()
+            return Effect.exit(Deferred.await(ended))
+          })
+          return yield* Effect.onInterrupt(restore(Deferred.await(ended)), () => stop)
         })
-        // Detached: the fiber must not be a child, or the end of its parent would wait for a dead one.
-        const fiber = yield* Effect.forkDetach(Effect.onExit(body, (exit) => Deferred.done(ended, exit)))
-        return yield* Effect.raceFirst(Deferred.await(ended), Deferred.await(down)).pipe(
-          Effect.onInterrupt(() => (down === crashed ? Fiber.interrupt(fiber) : Effect.void))
-        )
-      })
+      )
 
-    const crash = Effect.gen(function* () {
-      const down = crashed
+    const crashNow = Effect.gen(function* () {
       context.fault("crash")
       context.tell(() => `fault: ${name} crashes`)
       context.killHost(number)
+      // What starts from here on, while the actions are done, finds the host up again.
       number = context.newHost()
-      crashed = Deferred.makeUnsafe<never, Crashed>()
+      const ending = Array.from(running)
+      running.clear()
       yield* Effect.forEach(actions, (action) => action, { discard: true })
-      yield* Deferred.fail(down, new Crashed({ host: name }))
-    }).pipe(Effect.uninterruptible)
+      yield* Effect.forEach(ending, (end) => end, { discard: true })
+    })
+
+    // In a fiber of the outside: one of the host would die before it is done.
+    const crash = Effect.uninterruptible(
+      Effect.flatMap(
+        Effect.forkDetach(
+          Effect.suspend(() => {
+            context.enterHost(0)
+            return crashNow
+          }),
+          { uninterruptible: true }
+        ),
+        Fiber.join
+      )
+    )
 
     return {
       name,

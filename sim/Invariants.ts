@@ -1,8 +1,19 @@
 /** Invariants that scenarios have set up: looked at at every switch of fibers. */
+import { describeError } from "./DescribeError.ts"
+
 export interface Invariant {
   readonly what: string
   /** Undefined while it holds, else what is wrong. */
   readonly check: () => string | undefined
+}
+
+/** A check that throws has found something too. */
+const found = (check: Invariant["check"]): string | undefined => {
+  try {
+    return check()
+  } catch (error) {
+    return `its check threw: ${describeError(error)}`
+  }
 }
 
 export class Invariants {
@@ -21,7 +32,7 @@ export class Invariants {
   /** The first that does not hold, in words. */
   broken(): string | undefined {
     for (const { check, what } of this.kept) {
-      const wrong = check()
+      const wrong = found(check)
       if (wrong !== undefined) return `always: ${what}: ${wrong}`
     }
     return undefined

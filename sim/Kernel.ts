@@ -72,8 +72,8 @@ export class Kernel implements Scheduler.Scheduler {
   steps = 0
   nowMs = 0
   wallOffsetMs = 0
-  /** How often the clock goes on although a fiber could run; a fault. */
-  lateness: Ratio | undefined
+  /** How often the clock goes on although a fiber could run; a fault. The latest counts. */
+  lateness: ReadonlyArray<Ratio> = []
   /** The invariant that broke, in words. */
   violation: string | undefined
 
@@ -156,7 +156,7 @@ export class Kernel implements Scheduler.Scheduler {
       if (this.aborted) return { ending: this.violation === undefined ? "step-limit" : "violated", exit: undefined }
       const exit = root.pollUnsafe()
       if (exit !== undefined) return { ending: "done", exit }
-      if (this.tasks.length === 0 ? !this.fireTimers() : this.lateness !== undefined && !this.letTimersBeLate()) {
+      if (this.tasks.length === 0 ? !this.fireTimers() : this.lateness.length > 0 && !this.letTimersBeLate()) {
         return { ending: "deadlock", exit: undefined }
       }
       if (this.tasks.length > 0) this.dispatch()
@@ -390,7 +390,7 @@ export class Kernel implements Scheduler.Scheduler {
 
   /** Sometimes lets the clock go on while fibers could run, as when their code takes long. */
   private letTimersBeLate(): true {
-    const { lateness } = this
+    const lateness = this.lateness.at(-1)
     if (lateness === undefined || this.timers.nextAt() === undefined) return true
     if (this.choices.choose("faults", lateness.den) >= lateness.den - lateness.num) {
       this.fault("slow code")

@@ -1,6 +1,7 @@
 /** The services that a run provides: the run itself, the virtual clock, seeded randomness, tracer and metrics. */
 import { Clock, Context, Duration, Effect, Logger, Metric, Random, Tracer } from "effect"
 import type { DrawnStream } from "./Choices.ts"
+import { describeError } from "./DescribeError.ts"
 import type { AnyFiber } from "./Fibers.ts"
 import type { Invariant } from "./Invariants.ts"
 import type { Kernel } from "./Kernel.ts"
@@ -36,15 +37,19 @@ const runContext = (kernel: Kernel): RunContext["Service"] => ({
   fault: (kind: string) => kernel.fault(kind),
   reach: (name: string) => kernel.reach(name),
   tell: (what: () => string) => {
-    if (kernel.recorder !== undefined) kernel.recorder.tell(kernel.place(), what())
+    kernel.recorder?.tell(kernel.place(), told(what))
   },
   note: (name: string, value: string) => void kernel.notes.set(name, value),
   hold: (kind: string, what: string) => kernel.hold(kind, what),
   shiftWallClock: (ms: number) => {
     kernel.wallOffsetMs += ms
   },
-  letTimersBeLate: (chance: Ratio | undefined) => {
-    kernel.lateness = chance
+  letTimersBeLate: (chance: Ratio) => {
+    const added = { ...chance }
+    kernel.lateness = [...kernel.lateness, added]
+    return () => {
+      kernel.lateness = kernel.lateness.filter((other) => other !== added)
+    }
   },
   interruptAfter: (fiber: AnyFiber, steps: number) => kernel.interruptAfter(fiber, steps),
   newHost: () => kernel.hosts.add(),
@@ -54,6 +59,15 @@ const runContext = (kernel: Kernel): RunContext["Service"] => ({
   steps: () => kernel.steps,
   defects: () => kernel.defects()
 })
+
+/** A line that cannot be told is no failure of the program, which may not even be recorded. */
+const told = (what: () => string): string => {
+  try {
+    return what()
+  } catch (error) {
+    return `a line that could not be told: ${describeError(error)}`
+  }
+}
 
 /** What a program logs belongs to the story of its run. */
 const storyLogger = (kernel: Kernel) =>

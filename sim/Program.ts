@@ -1,6 +1,7 @@
 /** What a program, a scenario or a simulated service may ask of the run that it is part of. */
 import { Clock, Duration, Effect, type Exit, Fiber, Schema, type Scope } from "effect"
 import type { DrawnStream } from "./Choices.ts"
+import { describeError } from "./DescribeError.ts"
 import type { Ratio } from "./Rules.ts"
 import { RunContext } from "./RunContext.ts"
 
@@ -14,7 +15,10 @@ export const chance = (stream: DrawnStream, ratio: Ratio): Effect.Effect<boolean
 
 /** Counts a fault that the program injects, by its kind: `disk full`. Simulated services count theirs themselves. */
 export const fault = (kind: string): Effect.Effect<void, never, RunContext> =>
-  RunContext.useSync((context) => context.fault(kind))
+  RunContext.useSync((context) => {
+    context.fault(kind)
+    context.tell(() => `fault: ${kind}`)
+  })
 
 /** Marks that this place was reached. A sweep counts its marks, and shows those that never were. */
 export const sometimes = (name: string): Effect.Effect<void, never, RunContext> =>
@@ -61,13 +65,14 @@ export const eventually = <A, E, R>(options: {
     const withinMs = Duration.toMillis(options.within)
     const startNs = yield* Clock.monotonicTimeNanos
     for (;;) {
+      const atMs = Number((yield* Clock.monotonicTimeNanos) - startNs) / nanosPerMilli
       const value = yield* options.look
-      if (options.until(value)) return value
-      if (Number((yield* Clock.monotonicTimeNanos) - startNs) / nanosPerMilli > withinMs) {
-        const message = `not within ${withinMs} ms: ${options.what}; last seen: ${JSON.stringify(value)}`
+      if (options.until(value) && atMs <= withinMs) return value
+      if (atMs >= withinMs) {
+        const message = `not within ${withinMs} ms: ${options.what}; last seen: ${describeError(value)}`
         return yield* new NotInTime({ message })
       }
-      yield* Effect.sleep(lookEveryMs)
+      yield* Effect.sleep(Math.min(lookEveryMs, withinMs - atMs))
     }
   })
 
@@ -95,8 +100,10 @@ export const interruptSometime = <A, E, R>(
  */
 export const slowCode = (chanceOfDelay: Ratio): Effect.Effect<void, never, RunContext | Scope.Scope> =>
   RunContext.use((context) =>
-    Effect.acquireRelease(
-      Effect.sync(() => context.letTimersBeLate(chanceOfDelay)),
-      () => Effect.sync(() => context.letTimersBeLate(undefined))
+    Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => context.letTimersBeLate(chanceOfDelay)),
+        (end) => Effect.sync(end)
+      )
     )
   )

@@ -1,7 +1,7 @@
 /** Keeps the story of a run: stretches with the operations in them, what was told, and where fibers were started. */
 import type { AnyFiber } from "./Fibers.ts"
 import { fiberName } from "./FiberName.ts"
-import { siteOf } from "./Sites.ts"
+import { describeSite, siteOf } from "./Sites.ts"
 import type { Site } from "./Sites.ts"
 import type { BirthRecord, Place, StepRecord, SwitchRecord, Told } from "./Trace.ts"
 
@@ -62,30 +62,28 @@ export class Recorder {
 
   /** A fiber was started; `place.fiber` is the one that started it, `isRunning` unless another runs on its stack. */
   born(place: Place, number: number, parent: AnyFiber, isRunning: boolean): void {
-    const site = this.latestSite(parent)
+    const { asked, last } = this.latestSites(parent)
+    const site = (last !== undefined && last.at !== "" ? last : asked) ?? unknownSite
     this.startSites.set(number, site)
     if (isRunning) this.operations.push({ fiber: parent, site: { ...site, what: `starts fiber ${number}` } })
     else this.births.push({ ...place, child: number })
   }
 
-  /**
-   * The operation that a fiber carried out last: what it waits in, if it waits. For one that Effect built by itself,
-   * the place is that of the latest operation that the program asked for.
-   */
-  latestSite(fiber: AnyFiber): Site {
-    const [last, ...before] = (this.latest.get(fiber) ?? []).toReversed().map(siteOf)
-    if (last !== undefined && last.at !== "") return last
-    const asked = before.find((site) => site !== undefined && site.at !== "")
-    if (asked === undefined) return last ?? unknownSite
-    const isPartOf = last === undefined || last.what === "" || moduleOf(last) === moduleOf(asked)
-    return isPartOf ? asked : { ...asked, what: last.what }
+  /** What a fiber waits in, if it waits: `in Queue.take at file.ts:3:7`, as far as it is known; else "". */
+  waitsIn(fiber: AnyFiber): string {
+    const { asked, last } = this.latestSites(fiber)
+    if (last !== undefined && last.at !== "") return `in ${describeSite(last)}`
+    if (asked === undefined) return last === undefined || last.what === "" ? "" : `in ${last.what}`
+    // Effect made the last one by itself, for what the program had asked for; unless it is one that was made before.
+    if (last === undefined) return `after ${describeSite(asked)}`
+    const isPartOf = last.what === "" || moduleOf(last) === moduleOf(asked)
+    return isPartOf ? `in ${describeSite(asked)}` : `in ${last.what}, after ${describeSite(asked)}`
   }
 
-  /** Whether a fiber is in the operation that `latestSite` gives, and not in one behind it that nothing is known of. */
-  isIn(fiber: AnyFiber, { what }: Site): boolean {
-    const last = this.latest.get(fiber)?.at(-1)
-    const known = last === undefined ? undefined : siteOf(last)
-    return (known !== undefined && known.what !== "") || plumbing.test(what)
+  /** The operation that a fiber carried out last, and the latest one that the program itself asked for. */
+  private latestSites(fiber: AnyFiber): { readonly last: Site | undefined; readonly asked: Site | undefined } {
+    const [last, ...before] = (this.latest.get(fiber) ?? []).toReversed().map(siteOf)
+    return { last, asked: before.find((site) => site !== undefined && site.at !== "") }
   }
 
   private remember(fiber: AnyFiber, operation: object): void {

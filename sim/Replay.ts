@@ -1,7 +1,7 @@
 /** The run that a token stands for, done again; or why it could not be. */
 import { type Effect, Result } from "effect"
 import type { RunContext } from "./RunContext.ts"
-import { execute } from "./Run.ts"
+import { execute, positiveInteger } from "./Run.ts"
 import type { RunOptions, RunResult } from "./Run.ts"
 import { decodeScript } from "./Script.ts"
 import { planners, strategyNamed } from "./strategies/Strategies.ts"
@@ -22,7 +22,8 @@ export const replay = <A, E>(
   options: ReplayOptions = {}
 ): Result.Result<RunResult<A, E>, TokenError> =>
   Result.flatMap(parseToken(token), (parsed) => {
-    const { leaks = "ignore", name = parsed.name, until } = options
+    const { leaks = "ignore", name = parsed.name } = options
+    const until = options.until === undefined ? undefined : positiveInteger("until", options.until)
     if (tokenName(name) !== parsed.name) {
       return refuse(`the token is of ${parsed.name}, not of ${tokenName(name)}`)
     }

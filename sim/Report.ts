@@ -5,7 +5,6 @@ import { describeFiber } from "./Fibers.ts"
 import type { AnyFiber } from "./Fibers.ts"
 import type { Kernel } from "./Kernel.ts"
 import type { Outcome } from "./Run.ts"
-import type { Site } from "./Sites.ts"
 
 /** How many fibers or resources a report names at most. */
 const namedMax = 20
@@ -51,17 +50,13 @@ const lines = (first: string, rest: ReadonlyArray<string>): string =>
 /** `fiber 3 in name waits in Deferred.await at file.ts:7:3, started at file.ts:5:1`, as far as it is known. */
 const describeWaiting = (kernel: Kernel, number: number, fiber: AnyFiber): string => {
   const parts = [describeFiber(number, fiber)]
-  const waits = kernel.recorder?.latestSite(fiber)
-  if (waits !== undefined && waits.what !== "") {
-    parts.push(`waits ${kernel.recorder?.isIn(fiber, waits) === true ? "in" : "after"} ${describeSite(waits)}`)
-  }
+  const waits = kernel.recorder?.waitsIn(fiber) ?? ""
+  if (waits !== "") parts.push(`waits ${waits}`)
   const started = kernel.recorder?.startedAt(number)
   if (started !== undefined && started.at !== "") parts.push(`started at ${started.at}`)
   else if (number > 0) parts.push(`started by fiber ${kernel.lineage.parentOf(number)}`)
   return parts.join(", ")
 }
-
-export const describeSite = ({ at, what }: Site): string => (at === "" ? what : `${what} at ${at}`)
 
 /** Failures and defects in one line each, without stacks: a token brings those back. */
 const describeCause = (cause: Cause.Cause<unknown>): string => {

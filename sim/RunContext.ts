@@ -30,8 +30,8 @@ export class RunContext extends Context.Service<
     readonly hold: (kind: string, what: string) => () => void
     /** Moves the wall clock against the monotonic one, by milliseconds; timers do not notice. */
     readonly shiftWallClock: (ms: number) => void
-    /** From now on the clock sometimes goes on although a fiber could run; undefined ends that. */
-    readonly letTimersBeLate: (chance: Ratio | undefined) => void
+    /** The clock sometimes goes on although a fiber could run, until the function that this gives is called. */
+    readonly letTimersBeLate: (chance: Ratio) => () => void
     /** Interrupts a fiber after so many more steps of the run, if it has not ended by then. */
     readonly interruptAfter: (fiber: AnyFiber, steps: number) => void
     /** The number of a new host, above 0. After a crash it is up again under another number. */

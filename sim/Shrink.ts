@@ -41,13 +41,27 @@ const candidateStepsMaxDefault = 20_000_000
  * Two failures are alike when they end the same way and say the same, numbers, quoted values and hexadecimal ids apart.
  * Deadlocks are alike, whoever waits; so are runs that do not end.
  */
-export const failureClass = ({ message, outcome }: Pick<RunResult<unknown, unknown>, "message" | "outcome">): string =>
-  outcome === "deadlock" || outcome === "step-limit"
-    ? outcome
-    : `${outcome} ${message
-        .replace(/"(?:[^"\\]|\\.)*"/g, '""')
-        .replace(/\b[0-9a-f]{8,}\b/g, "#")
-        .replace(/-?\d+(?:\.\d+)?/g, "#")}`
+export const failureClass = ({
+  leaks,
+  message,
+  outcome
+}: Pick<RunResult<unknown, unknown>, "leaks" | "message" | "outcome">): string => {
+  if (outcome === "deadlock" || outcome === "step-limit") return outcome
+  if (leaks.length === 0) return `${outcome} ${withoutValues(message)}`
+  // What was left over, whoever left it.
+  const kinds = new Set(leaks.map((leak) => withoutValues(leak).split(/ in |, | made by /)[0] ?? ""))
+  return `leaked ${Array.from(kinds)
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .join()}`
+}
+
+/** Values become marks, and lists of them one mark, whatever their length. */
+const withoutValues = (message: string): string =>
+  message
+    .replace(/"(?:[^"\\]|\\.)*"/g, '""')
+    .replace(/\b[0-9a-f]{8,}\b/g, "#")
+    .replace(/-?\d+(?:\.\d+)?/g, "#")
+    .replace(/(#|"")(?:,\s*(?:#|""))+/g, "$1")
 
 /** `failed` did not end well, and has its deviations. Undefined when tolerant replay cannot lead to it again. */
 export const shrink = <A, E>(
@@ -230,11 +244,28 @@ class Search<A, E> {
   private lowerValues(stream: DrawnStream): void {
     const count = () => this.deviations().filter((deviation) => deviation.stream === stream).length
     for (let i = count() - 1; i >= 0 && !this.spent; i--) {
-      const target = this.deviations().filter((deviation) => deviation.stream === stream)[i]
-      if (target === undefined) continue
-      lowered(target.value).some((value) =>
-        this.accepts(this.deviations().map((deviation) => (deviation === target ? { ...target, value } : deviation)))
-      )
+      const target = () => this.deviations().filter((deviation) => deviation.stream === stream)[i]
+      const lowerTo = (value: number): boolean => {
+        const from = target()
+        return (
+          from !== undefined &&
+          value < from.value &&
+          this.accepts(this.deviations().map((deviation) => (deviation === from ? { ...from, value } : deviation)))
+        )
+      }
+      const value = target()?.value ?? 0
+      if (value > 1 && !lowerTo(1)) {
+        remainders(value).some(lowerTo)
+        this.bisect(() => target()?.value ?? 0, lowerTo)
+      }
+    }
+  }
+
+  /** Between a value that does not fail and the one that does; for a plain bound this finds it. */
+  private bisect(value: () => number, lowerTo: (value: number) => boolean): void {
+    for (let low = 1; value() - low > 1 && !this.spent;) {
+      const middle = low + Math.floor((value() - low) / 2)
+      if (!lowerTo(middle)) low = middle
     }
   }
 
@@ -274,12 +305,13 @@ const without = (
     return at < from + draws ? [] : [{ ...deviation, at: at - draws }]
   })
 
-/** Smaller values to try, the smallest first: the powers of two, and the one just below. */
-const lowered = (value: number): ReadonlyArray<number> => {
-  const tries: Array<number> = []
-  for (let power = 1; power < value - 1; power *= 2) tries.push(power)
-  return value > 1 ? [...tries, value - 1] : tries
-}
+/** What remains of a large value in small ranges: generators of values often take it modulo the size of theirs. */
+const remainders = (value: number): ReadonlyArray<number> =>
+  [2, 10].flatMap((base) => {
+    const tries: Array<number> = []
+    for (let power = base; power < value; power *= base) tries.push(value % power)
+    return tries.filter((rest) => rest > 1)
+  })
 
 /** Fewer deviations weigh less, whatever their values; among as many, lower values do. */
 const weight = (deviations: ReadonlyArray<Deviation>): number =>

@@ -68,7 +68,9 @@ export const siteOf = (operation: object): Site | undefined => {
   for (const line of stack.split("\n").slice(1)) {
     const found = frame(line)
     // Below the first frame of the simulator is the run loop; who built the operation stands above it.
-    if (found === undefined || found.place.includes(sitesFile)) continue
+    if (found === undefined || found.place.includes(ownFile)) continue
+    if (found.name === "new Latch") return { what: "Latch.await", at: "", place: "" }
+    if (found.place.includes(clockFile)) return { what: "Effect.sleep", at: "", place: "" }
     if (found.place.includes(ownFolder) || found.place.includes(loopFile)) {
       if (found.place.includes(ownFolder) || found.name.endsWith("runLoop")) break
     }
@@ -83,7 +85,9 @@ export const siteOf = (operation: object): Site | undefined => {
   return { what: entry === undefined ? "" : functionName(entry), at: shortPlace(at), place: at }
 }
 
-const sitesFile = "/sim/Sites."
+/** This file and the clock's as they stand in frames, without their endings: they are built to JavaScript too. */
+const ownFile = import.meta.url.replace(/\.[^./]+$/, ".")
+const clockFile = ownFile.replace(/[^/]*$/, "KernelContext.")
 const ownFolder = import.meta.url.replace(/[^/]*$/, "")
 const loopFile = "/effect/dist/internal/effect.js"
 
@@ -109,3 +113,5 @@ const functionName = ({ name, place }: Frame): string => {
 
 /** The last part of the path, with line and column. */
 const shortPlace = (place: string): string => place.replace(/^.*\//, "")
+
+export const describeSite = ({ at, what }: Site): string => (at === "" ? what : `${what} at ${at}`)

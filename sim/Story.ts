@@ -132,8 +132,8 @@ const distinct = (operations: ReadonlyArray<Site>): ReadonlyArray<string> => {
 
 /** A story that is too long still keeps its beginning and, more of it, its end. */
 const abridged = (tale: ReadonlyArray<string>, linesMax: number): ReadonlyArray<string> => {
-  const head = Math.floor(linesMax / 4)
-  const tail = linesMax - head - 1
-  const left = tale.length - head - tail
-  return [...tale.slice(0, head), `.. ${left} more ..`, ...tale.slice(-tail)]
+  const head = Math.max(0, Math.floor(linesMax / 4))
+  const tail = Math.max(0, linesMax - head - 1)
+  const end = tale.length - tail
+  return [...tale.slice(0, head), `.. ${end - head} more ..`, ...tale.slice(end)]
 }

@@ -83,8 +83,13 @@ export class Sweep {
   private summaries: Array<RunSummary> = []
 
   constructor({ planner = portfolio, runs = 100, seed = 0, shard = { index: 0, count: 1 } }: SweepOptions) {
-    this.runs = Math.ceil((positiveInteger("runs", runs) - shard.index) / shard.count)
+    const count = positiveInteger("shard.count", shard.count)
+    if (!Number.isSafeInteger(shard.index) || shard.index < 0 || shard.index >= count) {
+      throw new RangeError(`Sim: shard.index is ${shard.index}, expected an integer from 0 to ${count - 1}`)
+    }
+    this.runs = Math.ceil((positiveInteger("runs", runs) - shard.index) / count)
     const first = safeInteger("seed", seed)
+    safeInteger("seed of the last run", first + runs)
     this.plan = planner.begin((index) => first + index * shard.count + shard.index)
   }
 

@@ -4,8 +4,8 @@
  *
  * Method: clients come and go at generated moments, by a goodbye, a broken connection, falling silent, a reset or a
  * network that swallows what they are sent, while programs die and a swarm of faults takes the node away and back, and
- * so causes broadcasts. One client stays through it all. When the others are gone the hub must count exactly the one that stays, that one must still be told of a
- * change, and when it leaves too nothing may be left.
+ * so causes broadcasts. One client stays through it all. When the others are gone the hub must count exactly the one
+ * that stays, that one must still be told of a change, and when it leaves too nothing may be left.
  */
 import { Effect, Exit, Fiber, Scope } from "effect"
 import type { HttpClientResponse } from "effect/http"

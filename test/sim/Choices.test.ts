@@ -164,7 +164,7 @@ describe("draw", () => {
       note: () => {},
       hold: () => () => {},
       shiftWallClock: () => {},
-      letTimersBeLate: () => {},
+      letTimersBeLate: () => () => {},
       interruptAfter: () => {},
       newHost: () => 1,
       enterHost: () => {},

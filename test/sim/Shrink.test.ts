@@ -235,13 +235,13 @@ describe("a failure stays what it was", () => {
   })
 
   it("where messages differ in numbers alone, and not where they differ in words", () => {
-    const of = (message: string) => failureClass({ outcome: "failed", message })
+    const of = (message: string) => failureClass({ outcome: "failed", message, leaks: [] })
     assert.strictEqual(of('died: 3 of 17 at "a" in 0123abcdef'), of('died: 5 of -1.5 at "b c" in 99ffee0011'))
     assert.notStrictEqual(of("died: 3 lost"), of("died: 3 found"))
-    assert.notStrictEqual(of("x"), failureClass({ outcome: "escaped", message: "x" }))
+    assert.notStrictEqual(of("x"), failureClass({ outcome: "escaped", message: "x", leaks: [] }))
     assert.strictEqual(
-      failureClass({ outcome: "deadlock", message: "a" }),
-      failureClass({ outcome: "deadlock", message: "b" })
+      failureClass({ outcome: "deadlock", message: "a", leaks: [] }),
+      failureClass({ outcome: "deadlock", message: "b", leaks: [] })
     )
   })
 

@@ -58,9 +58,7 @@ describe("a swarm", () => {
   })
 
   it("is empty when every choice is the dullest, and shrinks to the one kind that matters", () => {
-    const failing = Effect.flatMap(drawn, ({ delay = 0 }) =>
-      Number(delay) >= 20 ? Effect.die("too slow") : Effect.void
-    )
+    const failing = Effect.flatMap(drawn, ({ delay = 0 }) => (delay >= 20 ? Effect.die("too slow") : Effect.void))
     const { failure } = Sim.check(failing, { runs: 100 })
     assert.deepStrictEqual(Object.fromEntries(failure?.shrunk?.notes ?? []), { delay: "20", loss: "off", reset: "off" })
     const canonical = Sim.check(drawn, { runs: 1 })
