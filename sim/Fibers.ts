@@ -13,19 +13,15 @@ export class Fibers {
   /** The root, then every fiber that is not known to have ended without a defect. */
   private fibers: Array<AnyFiber> = []
   private prunedAt = fibersKept
-  private readonly seen: Array<boolean> = []
   private readonly numberOf: (fiber: AnyFiber) => number
 
   constructor(numberOf: (fiber: AnyFiber) => number) {
     this.numberOf = numberOf
   }
 
-  /** Takes note of a fiber that runs. True when it had not been seen before. */
-  meet(fiber: AnyFiber, number: number): boolean {
-    if (this.seen[number] === true) return false
-    this.seen[number] = true
+  /** Takes note of a fiber that runs for the first time. */
+  add(fiber: AnyFiber): void {
     if (this.fibers.push(fiber) >= this.prunedAt) this.prune()
-    return true
   }
 
   /** Those that have not ended. */

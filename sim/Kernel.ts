@@ -19,6 +19,9 @@
 import { Context, Effect, type Exit, Fiber, type Scheduler } from "effect"
 import { Choices, scheduling } from "./Choices.ts"
 import type { ChoiceSource } from "./Choices.ts"
+import { count } from "./Count.ts"
+import { FiberNumbers } from "./FiberNumbers.ts"
+import { FiberSteps } from "./FiberSteps.ts"
 import { describeFiber, Fibers, isInterrupted } from "./Fibers.ts"
 import type { AnyFiber } from "./Fibers.ts"
 import { Hosts } from "./Hosts.ts"
@@ -103,15 +106,11 @@ export class Kernel implements Scheduler.Scheduler {
   /** The fiber that was just forked and whose body is about to be put into the queue. */
   private newborn = -1
   private stepsAtSwitch = 0
-  private base = -1
+  private readonly numbers = new FiberNumbers()
   /** The fiber of another runtime that has started this run, if any. */
   private readonly outside = Fiber.getCurrent()
   private readonly fibers = new Fibers((fiber) => this.numberOf(fiber))
-  /** Steps that each fiber took, up to its latest switch. */
-  private readonly own: Array<number> = []
-  /** At which of its own steps each fiber was resumed last, and how often before at that step. */
-  private readonly resumedAt: Array<number> = []
-  private readonly resumedTimes: Array<number> = []
+  private readonly own = new FiberSteps()
   private readonly interrupts = new Interrupts()
   private aborted = false
   private readonly decision
@@ -238,11 +237,10 @@ export class Kernel implements Scheduler.Scheduler {
    * and then, goes on, or yields.
    */
   private arrive(fiber: AnyFiber): "current" | "yields" | "ends" {
-    const number = this.numberOf(fiber)
+    const known = this.numbers.known(fiber)
+    const isNew = known === undefined
+    const number = known ?? this.meet(fiber)
     this.newborn = -1
-    const isNew = this.fibers.meet(fiber, number)
-    // A program that replaces the fiber metrics hides births from us.
-    while (this.lineage.size <= number) this.lineage.born(this.currentNumber)
     if (this.hosts.isDead(number)) {
       this.yielding = number
       return "yields"
@@ -284,9 +282,7 @@ export class Kernel implements Scheduler.Scheduler {
     this.decision.current = this.currentNumber
     this.decision.resumed = number
     this.stacked = 0
-    const at = this.ownSteps(number)
-    this.resumedTimes[number] = this.resumedAt[number] === at ? (this.resumedTimes[number] ?? 0) + 1 : 0
-    this.resumedAt[number] = at
+    this.own.resumed(number, this.ownSteps(number))
     this.decision.runnable = this.tasks.length
     const choice = this.chooser(this.decision)
     this.choices.noteSchedule()
@@ -296,8 +292,21 @@ export class Kernel implements Scheduler.Scheduler {
   }
 
   private numberOf(fiber: AnyFiber): number {
-    if (this.base < 0) this.base = fiber.id
-    return fiber.id - this.base
+    return this.numbers.known(fiber) ?? -1
+  }
+
+  /** A fiber runs for the first time: finds out which of those that were born it is. */
+  private meet(fiber: AnyFiber): number {
+    const expected = this.newborn >= 0 ? this.newborn : this.current === undefined ? this.arriving : -1
+    let number = this.numbers.identify(fiber, expected, this.lineage.size)
+    if (number === undefined) {
+      // A program that replaces the fiber metrics hides births from us.
+      number = this.lineage.born(this.currentNumber)
+      this.hosts.inherit(number, this.currentNumber)
+    }
+    this.numbers.bind(fiber, number)
+    this.fibers.add(fiber)
+    return number
   }
 
   /** The strategy chose the k-th of the others that could go on; -1 where one that was resumed has to wait. */
@@ -320,12 +329,12 @@ export class Kernel implements Scheduler.Scheduler {
 
   private nth(): number {
     const { current, resumed } = this.decision
-    if (resumed >= 0) return this.resumedTimes[resumed] ?? 0
+    if (resumed >= 0) return this.own.timesBefore(resumed)
     return current >= 0 ? 0 : this.picks
   }
 
   private ownSteps(number: number): number {
-    return (this.own[number] ?? 0) + (number === this.currentNumber ? this.steps - this.stepsAtSwitch : 0)
+    return this.own.of(number) + (number === this.currentNumber ? this.steps - this.stepsAtSwitch : 0)
   }
 
   // Loop --------------------------------------------------------------------------------------------------------------
@@ -337,7 +346,7 @@ export class Kernel implements Scheduler.Scheduler {
       const steps = this.steps - this.stepsAtSwitch
       this.hash.fold(number, steps)
       if (this.steps >= this.hash.markDue) this.hash.mark(this.steps)
-      this.own[number] = (this.own[number] ?? 0) + steps
+      this.own.add(number, steps)
       if (this.recorder !== undefined && this.current !== undefined) {
         this.recorder.stretch({ step: this.stepsAtSwitch, steps, atMs: this.nowMs, fiber: number }, this.current)
       }
@@ -393,7 +402,7 @@ export class Kernel implements Scheduler.Scheduler {
     const lateness = this.lateness.at(-1)
     if (lateness === undefined || this.timers.nextAt() === undefined) return true
     if (this.choices.choose("faults", lateness.den) >= lateness.den - lateness.num) {
-      this.fault("slow code")
+      count(this.faults, "slow code")
       this.fireTimers()
     }
     return true
@@ -409,7 +418,7 @@ export class Kernel implements Scheduler.Scheduler {
     this.interrupts.remove(due)
     this.renewNotice()
     if (due.fiber.pollUnsafe() !== undefined) return false
-    this.fault("interrupted")
+    count(this.faults, "interrupted")
     this.recorder?.tell(this.place(), `fault: ${describeFiber(due.number, due.fiber)} is interrupted`)
     if (due.fiber === fiber) {
       fiber.interruptUnsafe()
@@ -447,16 +456,6 @@ export class Kernel implements Scheduler.Scheduler {
   /** Registers a timer of the fiber that runs. */
   addTimer(afterMs: number, fire: () => void): Timer {
     return this.timers.add(this.nowMs + afterMs, this.currentNumber, fire)
-  }
-
-  /** Counts an injected fault. */
-  fault(kind: string): void {
-    count(this.faults, kind)
-  }
-
-  /** Counts that something was reached. */
-  reach(name: string): void {
-    count(this.reached, name)
   }
 
   /** Where a line of the story belongs. */
@@ -519,8 +518,4 @@ export class Kernel implements Scheduler.Scheduler {
   spinners(): ReadonlyArray<string> {
     return this.spinWatch.report(this.fibers)
   }
-}
-
-const count = (counts: Map<string, number>, name: string): void => {
-  counts.set(name, (counts.get(name) ?? 0) + 1)
 }

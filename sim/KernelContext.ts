@@ -1,6 +1,7 @@
 /** The services that a run provides: the run itself, the virtual clock, seeded randomness, tracer and metrics. */
 import { Clock, Context, Duration, Effect, Logger, Metric, Random, Tracer } from "effect"
 import type { DrawnStream } from "./Choices.ts"
+import { count } from "./Count.ts"
 import { describeError } from "./DescribeError.ts"
 import type { AnyFiber } from "./Fibers.ts"
 import type { Invariant } from "./Invariants.ts"
@@ -34,8 +35,8 @@ export const kernelContext = (kernel: Kernel): Context.Context<RunContext> => {
 const runContext = (kernel: Kernel): RunContext["Service"] => ({
   choose: (stream: DrawnStream, n: number) => kernel.choices.choose(stream, n),
   chance: (stream: DrawnStream, { den, num }: Ratio) => kernel.choices.choose(stream, den) >= den - num,
-  fault: (kind: string) => kernel.fault(kind),
-  reach: (name: string) => kernel.reach(name),
+  fault: (kind: string) => count(kernel.faults, kind),
+  reach: (name: string) => count(kernel.reached, name),
   tell: (what: () => string) => {
     kernel.recorder?.tell(kernel.place(), told(what))
   },

@@ -33,7 +33,7 @@ const operation = fc.oneof(
 )
 type Input = ReturnType<typeof operation.generate>["value"]
 
-const workload = fc.array(fc.array(operation, { minLength: 1, maxLength: 4 }), { minLength: 2, maxLength: 4 })
+const workload = fc.array(fc.array(operation, { minLength: 1, maxLength: 6 }), { minLength: 3, maxLength: 5 })
 
 /** What a reader sees of one node: `absent`, or its status and, for the registry, the pid last reported. */
 type Output = string
