@@ -99,6 +99,7 @@ layer(PackedProject.layer, { timeout: limitMs, excludeTestServices: true })("the
         assert.includeMembers(modules, ["muster/sim/net/Network", "muster/sim/fs/Disk", "muster/sim/sql/Database"])
         yield* shell.command(`mkdir ${folder}/modules && cd ${folder}/modules`)
         yield* shell.command(`npm install ../${tarball}`)
+        yield* shell.command("npm install --save-dev @types/node@24.19.2")
         const load = (names: ReadonlyArray<string>) =>
           `for (const name of ${JSON.stringify(names)}) await import(name)\n` +
           `console.log(process.moduleLoadList.some((name) => name.endsWith("Module sqlite")))\n`
