@@ -106,6 +106,8 @@ export class Kernel implements Scheduler.Scheduler {
   /** The fiber that was just forked and whose body is about to be put into the queue. */
   private newborn = -1
   private stepsAtSwitch = 0
+  /** Tasks that took no step. */
+  private stepless = 0
   private readonly numbers = new FiberNumbers()
   /** The fiber of another runtime that has started this run, if any. */
   private readonly outside = Fiber.getCurrent()
@@ -155,10 +157,13 @@ export class Kernel implements Scheduler.Scheduler {
       if (this.aborted) return { ending: this.violation === undefined ? "step-limit" : "violated", exit: undefined }
       const exit = root.pollUnsafe()
       if (exit !== undefined) return { ending: "done", exit }
-      if (this.tasks.length === 0 ? !this.fireTimers() : this.lateness.length > 0 && !this.letTimersBeLate()) {
-        return { ending: "deadlock", exit: undefined }
-      }
-      if (this.tasks.length > 0) this.dispatch()
+      if (this.lateness.length > 0 && this.tasks.length > 0) this.letTimersBeLate()
+      if (this.tasks.length === 0 && !this.fireTimers()) return { ending: "deadlock", exit: undefined }
+      if (this.tasks.length === 0) continue
+      const { steps } = this
+      this.dispatch()
+      // Where a program forbids yields no step is counted: the limit has to hold there too.
+      if (this.steps === steps && ++this.stepless > this.stepsMax) this.abort()
     }
   }
 
@@ -385,33 +390,30 @@ export class Kernel implements Scheduler.Scheduler {
     if (at === undefined) return false
     if (at > this.nowMs) this.nowMs = at
     this.hash.fold(-1, Math.round(at * 1000) | 0)
-    for (let timer = this.timers.takeDue(this.nowMs); timer !== undefined; timer = this.timers.takeDue(this.nowMs)) {
-      const due = timer
-      if (this.hosts.isDead(due.owner)) continue
+    for (;;) {
+      const due = this.timers.takeDue(this.nowMs)
+      if (due === undefined) return true
       this.tasks.push(() => {
-        const fire = due.fire
+        const { fire } = due
         due.fire = undefined
         fire?.()
       }, due.owner)
     }
-    return true
   }
 
   /** Sometimes lets the clock go on while fibers could run, as when their code takes long. */
-  private letTimersBeLate(): true {
+  private letTimersBeLate(): void {
     const lateness = this.lateness.at(-1)
-    if (lateness === undefined || this.timers.nextAt() === undefined) return true
+    if (lateness === undefined || this.timers.nextAt() === undefined) return
     if (this.choices.choose("faults", lateness.den) >= lateness.den - lateness.num) {
       count(this.faults, "slow code")
       this.fireTimers()
     }
-    return true
   }
 
   /** What is due at a step beside the choice: an interruption, or the end of the run. True to yield. */
   private notice(fiber: AnyFiber): boolean {
-    if (this.aborted) return true
-    if (this.steps > this.spinWatch.from && this.overLimit()) return true
+    if (this.aborted || (this.steps > this.spinWatch.from && this.overLimit())) return true
     const due = this.interrupts.due(this.steps)
     // Interrupting another fiber preempts this one, which has to be possible.
     if (due === undefined || (due.fiber !== fiber && fiber.currentOpCount < stepsBeforeYield)) return false

@@ -1,6 +1,7 @@
 /** Programs that once showed the core of the simulator wrong. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Ref } from "effect"
+import { PreventSchedulerYield } from "effect/Scheduler"
 import * as fc from "fast-check"
 import * as Sim from "../../sim/Sim.ts"
 
@@ -233,6 +234,13 @@ describe("Reports", () => {
   it("a leaked sleep says that it sleeps", () => {
     const { message } = Sim.run(Effect.forkDetach(Effect.sleep("1 hour")), { leaks: "fail" })
     assert.match(message, /waits in Effect\.sleep/)
+  })
+})
+
+describe("the limit of steps", () => {
+  it("holds where a program forbids its fibers to yield", () => {
+    const spin = Effect.provideService(Effect.forever(Effect.sleep(1)), PreventSchedulerYield, true)
+    assert.strictEqual(Sim.run(spin, { stepsMax: 1_000 }).outcome, "step-limit")
   })
 })
 
