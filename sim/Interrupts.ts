@@ -3,7 +3,6 @@ import type { AnyFiber } from "./Fibers.ts"
 
 export interface DueInterrupt {
   readonly fiber: AnyFiber
-  readonly number: number
   /** The step after which it is due. */
   readonly at: number
 }

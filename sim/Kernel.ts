@@ -111,7 +111,7 @@ export class Kernel implements Scheduler.Scheduler {
   private readonly numbers = new FiberNumbers()
   /** The fiber of another runtime that has started this run, if any. */
   private readonly outside = Fiber.getCurrent()
-  private readonly fibers = new Fibers((fiber) => this.numberOf(fiber))
+  readonly fibers = new Fibers((fiber) => this.numberOf(fiber))
   private readonly own = new FiberSteps()
   private readonly interrupts = new Interrupts()
   private aborted = false
@@ -297,7 +297,7 @@ export class Kernel implements Scheduler.Scheduler {
   }
 
   private numberOf(fiber: AnyFiber): number {
-    return this.numbers.known(fiber) ?? -1
+    return this.numbers.known(fiber) ?? this.numbers.identify(fiber, -1, this.lineage.size) ?? -1
   }
 
   /** A fiber runs for the first time: finds out which of those that were born it is. */
@@ -420,13 +420,14 @@ export class Kernel implements Scheduler.Scheduler {
     this.interrupts.remove(due)
     this.renewNotice()
     if (due.fiber.pollUnsafe() !== undefined) return false
+    const number = this.numberOf(due.fiber)
     count(this.faults, "interrupted")
-    this.recorder?.tell(this.place(), `fault: ${describeFiber(due.number, due.fiber)} is interrupted`)
+    this.recorder?.tell(this.place(), `fault: ${describeFiber(number, due.fiber)} is interrupted`)
     if (due.fiber === fiber) {
       fiber.interruptUnsafe()
       return false
     }
-    this.tasks.push(() => due.fiber.interruptUnsafe(), due.number)
+    this.tasks.push(() => due.fiber.interruptUnsafe(), number)
     this.chosen = this.tasks.length - 1
     this.yielding = this.currentNumber
     return true
@@ -478,7 +479,7 @@ export class Kernel implements Scheduler.Scheduler {
 
   /** Interrupts a fiber after so many more steps of the run, if it has not ended by then. */
   interruptAfter(fiber: AnyFiber, steps: number): void {
-    this.interrupts.add({ fiber, number: this.numberOf(fiber), at: this.steps + steps })
+    this.interrupts.add({ fiber, at: this.steps + steps })
     this.renewNotice()
   }
 
@@ -509,11 +510,6 @@ export class Kernel implements Scheduler.Scheduler {
   /** Fibers of the run that have not ended; those of crashed hosts do not count. */
   waiting(): ReadonlyArray<{ readonly number: number; readonly fiber: AnyFiber }> {
     return this.fibers.waiting().filter(({ number }) => !this.hosts.isDead(number))
-  }
-
-  /** Defects with which fibers other than the root ended, whoever may have handled them. */
-  defects(): ReadonlyArray<string> {
-    return this.fibers.defects()
   }
 
   /** Fibers that took part in the last steps before the limit, the busiest first. */

@@ -58,7 +58,7 @@ const runContext = (kernel: Kernel): RunContext["Service"] => ({
   killHost: (host: number) => kernel.killHost(host),
   always: (invariant: Invariant) => kernel.invariants.add(invariant),
   steps: () => kernel.steps,
-  defects: () => kernel.defects()
+  defects: () => kernel.fibers.defects()
 })
 
 /** A line that cannot be told is no failure of the program, which may not even be recorded. */

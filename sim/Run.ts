@@ -160,7 +160,7 @@ export const execute = <A, E>(
     faults: kernel.faults,
     notes: kernel.notes,
     drawn: kernel.choices.drawn,
-    defects: kernel.defects(),
+    defects: kernel.fibers.defects(),
     leaks: left,
     deviations: kernel.choices.deviations,
     trace: kernel.recorder?.stretches ?? [],
