@@ -9,7 +9,7 @@ import { story } from "./Story.ts"
 import type { Strategy } from "./Strategy.ts"
 import { always } from "./strategies/Portfolio.ts"
 import { doRun, Sweep } from "./Sweep.ts"
-import type { Found, SweepOptions } from "./Sweep.ts"
+import type { Found, SweepCounts, SweepOptions } from "./Sweep.ts"
 
 export interface CheckOptions extends Omit<RunOptions, "record">, SweepOptions {
   /** One strategy for all runs, in place of a planner. */
@@ -34,16 +34,7 @@ export interface Failure<A, E> extends RunResult<A, E> {
   readonly story: string
 }
 
-export interface CheckResult<A, E> {
-  /** Runs done: all of them, or as many as the first failure took, or all that a search could think of. */
-  readonly runs: number
-  readonly steps: number
-  readonly virtualMs: number
-  readonly distinctTraces: number
-  /** Digest of the traces of all runs, in their order. */
-  readonly traceHash: string
-  readonly sometimes: ReadonlyMap<string, number>
-  readonly faults: ReadonlyMap<string, number>
+export interface CheckResult<A, E> extends SweepCounts {
   /** The first run that did not end well. */
   readonly failure: Failure<A, E> | undefined
 }
@@ -66,18 +57,12 @@ export const check = <A, E>(
 }
 
 /** The result of a sweep whose runs are all taken. */
-export const summary = <A, E>(
+const summary = <A, E>(
   program: Effect.Effect<A, E, RunContext>,
   sweep: Sweep,
   options: CheckOptions
 ): CheckResult<A, E> => ({
-  runs: sweep.done,
-  steps: sweep.steps,
-  virtualMs: sweep.virtualMs,
-  distinctTraces: sweep.distinctTraces,
-  traceHash: sweep.traceHash,
-  sometimes: sweep.sometimes,
-  faults: sweep.faults,
+  ...sweep.counts,
   failure: sweep.found === undefined ? undefined : examine(program, sweep.found, options)
 })
 

@@ -8,7 +8,7 @@ import type { Answer, FailureReport, Job, JobOptions } from "./Job.ts"
 import type { RunOptions } from "./Run.ts"
 import type { PlannedRun } from "./Strategy.ts"
 import { Sweep } from "./Sweep.ts"
-import type { Found, RunReport, SweepOptions } from "./Sweep.ts"
+import type { Found, RunReport, SweepCounts, SweepOptions } from "./Sweep.ts"
 
 /** What does jobs, one at a time. */
 export interface Thread {
@@ -40,16 +40,7 @@ export interface SweepProgress {
   readonly failed: boolean
 }
 
-export interface PoolCheckResult {
-  /** Runs done: all of them, or as many as the first failure took, or all that a search could think of. */
-  readonly runs: number
-  readonly steps: number
-  readonly virtualMs: number
-  readonly distinctTraces: number
-  /** Digest of the traces of all runs, in their order. */
-  readonly traceHash: string
-  readonly sometimes: ReadonlyMap<string, number>
-  readonly faults: ReadonlyMap<string, number>
+export interface PoolCheckResult extends SweepCounts {
   /** The first run that did not end well. */
   readonly failure: FailureReport | undefined
   /** Why it ended: nothing was left to do, a run failed, the time was over, or it was told to stop. */
@@ -81,8 +72,7 @@ export const check = (
     })
     const ended = yield* Effect.raceFirst(whole, Effect.as(stop, "stopped" as const))
     if (sweep.found !== undefined) failure ??= yield* examineOn(pool, job, sweep.found, false)
-    const { distinctTraces, done, faults, sometimes, steps, traceHash, virtualMs } = sweep
-    return { runs: done, steps, virtualMs, distinctTraces, traceHash, sometimes, faults, failure, ended }
+    return { ...sweep.counts, failure, ended }
   })
 
 /** About how long a thread works before it answers, so that one that is done does not wait for the others for long. */

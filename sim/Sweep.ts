@@ -60,6 +60,19 @@ export const doRun = <A, E>(
   }
 }
 
+/** What came of a sweep, but for its failure. */
+export interface SweepCounts {
+  /** Runs done: all of them, or as many as the first failure took, or all that a search could think of. */
+  readonly runs: number
+  readonly steps: number
+  readonly virtualMs: number
+  readonly distinctTraces: number
+  /** Digest of the traces of all runs, in their order. */
+  readonly traceHash: string
+  readonly sometimes: ReadonlyMap<string, number>
+  readonly faults: ReadonlyMap<string, number>
+}
+
 /** The run that ended a sweep. */
 export interface Found {
   readonly planned: PlannedRun
@@ -125,9 +138,9 @@ export class Sweep {
     return this.traces.size
   }
 
-  /** Digest of the traces of all runs, in their order. */
-  get traceHash(): string {
-    return this.digest.digest
+  get counts(): SweepCounts {
+    const { distinctTraces, done, faults, sometimes, steps, virtualMs } = this
+    return { runs: done, steps, virtualMs, distinctTraces, traceHash: this.digest.digest, sometimes, faults }
   }
 
   /** How many runs there will be at most. */

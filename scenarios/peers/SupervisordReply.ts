@@ -3,6 +3,7 @@
  * types, so a wrong one is a fault, an HTTP 500, or simply accepted, by what happens to be done with it.
  */
 import { Result } from "effect"
+import { SupervisorFaultCode } from "../../core/supervisor/SupervisorFault.ts"
 import { isList, isStruct, type XmlRpcValue } from "../../core/xmlrpc/XmlRpcValue.ts"
 
 /** The method raised: a fault for the caller, or an exception that nobody expected, as Python prints it. */
@@ -23,33 +24,17 @@ export class Deferred {
 
 export type Given = Answer<XmlRpcValue | Deferred>
 
-const names = {
-  UNKNOWN_METHOD: 1,
-  INCORRECT_PARAMETERS: 2,
-  BAD_ARGUMENTS: 3,
-  SIGNATURE_UNSUPPORTED: 4,
-  SHUTDOWN_STATE: 6,
-  BAD_NAME: 10,
-  BAD_SIGNAL: 11,
-  NO_FILE: 20,
-  NOT_EXECUTABLE: 21,
-  FAILED: 30,
-  ABNORMAL_TERMINATION: 40,
-  SPAWN_ERROR: 50,
-  ALREADY_STARTED: 60,
-  NOT_RUNNING: 70,
-  ALREADY_ADDED: 90,
-  STILL_RUNNING: 91,
-  CANT_REREAD: 92
-} as const
-
-export type FaultName = keyof typeof names
+export type FaultName = Exclude<keyof typeof SupervisorFaultCode, "SUCCESS">
 
 /** The status of results that are no faults. */
-export const success = 80
+export const success = SupervisorFaultCode.SUCCESS
 
 export const fault = (name: FaultName, detail?: string): Result.Result<never, Refusal> =>
-  Result.fail({ _tag: "Fault", code: names[name], text: detail === undefined ? name : `${name}: ${detail}` })
+  Result.fail({
+    _tag: "Fault",
+    code: SupervisorFaultCode[name],
+    text: detail === undefined ? name : `${name}: ${detail}`
+  })
 
 export const crash = (type: string, detail: string): Result.Result<never, Refusal> =>
   Result.fail({ _tag: "Crash", type, detail })
@@ -58,7 +43,7 @@ export const crash = (type: string, detail: string): Result.Result<never, Refusa
 export const faultStruct = (refusal: Refusal): XmlRpcValue =>
   refusal._tag === "Fault"
     ? { faultCode: refusal.code, faultString: refusal.text }
-    : { faultCode: names.FAILED, faultString: `FAILED: <class '${refusal.type}'>:${refusal.detail}` }
+    : { faultCode: SupervisorFaultCode.FAILED, faultString: `FAILED: <class '${refusal.type}'>:${refusal.detail}` }
 
 // Arguments -------------------------------------------------------------------------------------------------------------
 

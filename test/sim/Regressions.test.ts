@@ -88,6 +88,24 @@ describe("Host", () => {
   })
 })
 
+describe("a fiber that ends its own host", () => {
+  it("stops before its next step", () => {
+    const program = Effect.gen(function* () {
+      const run = yield* Sim.RunContext
+      const log: Array<string> = []
+      const body = Effect.gen(function* () {
+        run.enterHost(run.newHost())
+        yield* Effect.sync(() => run.killHost(1))
+        yield* Effect.sync(() => void log.push("zombie"))
+      })
+      yield* Effect.forkDetach(body)
+      yield* Effect.sleep(1)
+      return log.length
+    })
+    assert.deepStrictEqual([...valuesOf(program)], ["0"])
+  })
+})
+
 describe("Shrink", () => {
   const shrunk = (program: Effect.Effect<unknown, unknown, Sim.RunContext>, options: Sim.CheckOptions = {}) => {
     const { failure } = Sim.check(program, { runs: 50, ...options })
