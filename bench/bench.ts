@@ -3,10 +3,26 @@ import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
 import type { Benchmark } from "./Benchmark.ts"
+import { broadcast } from "./Broadcast.ts"
+import { clientMemory } from "./ClientMemory.ts"
 import { fleetVirtual } from "./FleetVirtual.ts"
 import { emptyRun, kernelSteps, simulatedVsEffect } from "./Kernel.ts"
+import { nodesFifty, nodesFiftyVirtual } from "./NodesFifty.ts"
+import { nodesP99 } from "./NodesP99.ts"
+import { poll1000 } from "./Poll1000.ts"
 
-const benchmarks: ReadonlyArray<Benchmark> = [kernelSteps, simulatedVsEffect, emptyRun, fleetVirtual]
+const benchmarks: ReadonlyArray<Benchmark> = [
+  kernelSteps,
+  simulatedVsEffect,
+  emptyRun,
+  fleetVirtual,
+  poll1000,
+  nodesFiftyVirtual,
+  nodesFifty,
+  nodesP99,
+  broadcast,
+  clientMemory
+]
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } })
 

@@ -1,14 +1,18 @@
 /**
- * HttpServer of the real world, with one thing added to the platform's: a write to a WebSocket waits while the peer
- * does not read. The platform hands every frame to `ws`, whose buffer has no bound; here the buffer of the TCP socket
- * is looked at after each write, so that a slow client is seen as slow, as in the simulation.
+ * HttpServer of the real world, with two things added to the platform's. A write to a WebSocket waits while the peer
+ * does not read: the platform hands every frame to `ws`, whose buffer has no bound; here the buffer of the TCP socket
+ * is looked at after each write, so that a slow client is seen as slow, as in the simulation. And what is served writes
+ * the frames of the hub in batches; see BatchedFrames.
  */
 import { createServer } from "node:http"
-import type { Socket as TcpSocket } from "node:net"
-import { NodeHttpServer as Platform, NodeHttpServerRequest } from "@effect/platform-node"
+import { Socket as TcpSocket } from "node:net"
+import { NodeHttpServer as Platform, NodeHttpServerRequest, NodeWS } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { HttpServer, type HttpServerError, HttpServerRequest } from "effect/http"
 import { Socket } from "effect/socket"
+import { FrameWriter } from "../core/hub/FrameWriter.ts"
+import * as BatchedFrames from "./BatchedFrames.ts"
+import * as EarlyRequests from "./EarlyRequests.ts"
 
 export interface NodeHttpServerOptions {
   readonly host: string
@@ -32,9 +36,16 @@ export const layer = (options: NodeHttpServerOptions): Layer.Layer<HttpServer.Ht
   Layer.effect(
     HttpServer.HttpServer,
     Effect.gen(function* () {
+      const frames = BatchedFrames.make(bufferedBytesMax)
       // A value of its own, because the types of `ws` do not know `closeTimeout` yet.
-      const websocket = { maxPayload: options.frameBytesMax, closeTimeout: closeTimeoutMs }
-      const server = yield* Platform.make(createServer, {
+      const websocket = {
+        maxPayload: options.frameBytesMax,
+        closeTimeout: closeTimeoutMs,
+        WebSocket: tellsOfClosing(frames)
+      }
+      const http = createServer()
+      const handOn = EarlyRequests.keep(http)
+      const server = yield* Platform.make(() => http, {
         host: options.host,
         port: options.port,
         gracefulShutdownTimeout: options.gracefulShutdownTimeoutMs,
@@ -42,32 +53,75 @@ export const layer = (options: NodeHttpServerOptions): Layer.Layer<HttpServer.Ht
       })
       return HttpServer.make({
         address: server.address,
-        serve: (app) => server.serve(Effect.updateService(app, HttpServerRequest.HttpServerRequest, withBackpressure))
+        serve: (app) =>
+          Effect.andThen(
+            server.serve(
+              app.pipe(
+                Effect.updateService(HttpServerRequest.HttpServerRequest, (request) =>
+                  withBackpressure(request, frames)
+                ),
+                Effect.provideService(FrameWriter, frames)
+              )
+            ),
+            Effect.sync(handOn)
+          )
       })
     })
   )
 
-const withBackpressure = (request: HttpServerRequest.HttpServerRequest): HttpServerRequest.HttpServerRequest => {
+/** A WebSocket of `ws` that tells when a close frame goes out: the server's own, or the answer to the client's. */
+const tellsOfClosing = (frames: BatchedFrames.BatchedFrames) =>
+  class extends NodeWS.WebSocket {
+    override close(code?: number, reason?: string | Buffer): void {
+      // Undeclared, but there since the first version; without it frames may follow the close frame, no worse.
+      const tcp: unknown = Reflect.get(this, "_socket")
+      if (tcp instanceof TcpSocket) frames.closing(tcp)
+      super.close(code, reason)
+    }
+  }
+
+const withBackpressure = (
+  request: HttpServerRequest.HttpServerRequest,
+  frames: BatchedFrames.BatchedFrames
+): HttpServerRequest.HttpServerRequest => {
   const tcp = NodeHttpServerRequest.toIncomingMessage(request).socket
-  const upgrade = Effect.map(request.upgrade, (socket) =>
-    Socket.make({
+  const upgrade = Effect.map(request.upgrade, (socket) => {
+    const waiting = Socket.make({
       reader: socket.reader,
-      writer: Effect.map(socket.writer, (writer) => ({
-        write: (chunk) => Effect.andThen(writer.write(chunk), drained(tcp)),
-        writeAll: (chunks) => Effect.andThen(writer.writeAll(chunks), drained(tcp))
-      }))
+      writer: Effect.map(socket.writer, (writer) => new PatientWriter(writer, tcp))
     })
-  )
+    frames.register(waiting, tcp)
+    return waiting
+  })
   return new Proxy(request, {
     get: (target, key) => {
       if (key === "upgrade") return upgrade
       if (key === "modify") {
-        return (changes: Parameters<typeof request.modify>[0]) => withBackpressure(target.modify(changes))
+        return (changes: Parameters<typeof request.modify>[0]) => withBackpressure(target.modify(changes), frames)
       }
       const value: unknown = Reflect.get(target, key, target)
       return value
     }
   })
+}
+
+/** A class, since there is one for each client. */
+class PatientWriter implements Socket.Writer {
+  private readonly writer: Socket.Writer
+  private readonly tcp: TcpSocket
+
+  constructor(writer: Socket.Writer, tcp: TcpSocket) {
+    this.writer = writer
+    this.tcp = tcp
+  }
+
+  write(chunk: Parameters<Socket.Writer["write"]>[0]): Effect.Effect<void, Socket.SocketError> {
+    return Effect.andThen(this.writer.write(chunk), drained(this.tcp))
+  }
+
+  writeAll(chunks: Parameters<Socket.Writer["writeAll"]>[0]): Effect.Effect<void, Socket.SocketError> {
+    return Effect.andThen(this.writer.writeAll(chunks), drained(this.tcp))
+  }
 }
 
 /** Waits until the peer has taken enough of what was written, or the connection has ended. */

@@ -1,27 +1,16 @@
 /** The `muster` command. Runs when it is imported; `bin/muster.js` does that. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, Option, Runtime } from "effect"
 import { Command } from "effect/cli"
-import { check } from "./commands/Check.ts"
-import { config } from "./commands/Config.ts"
-import { explore } from "./commands/Explore.ts"
-import { mutants } from "./commands/Mutants.ts"
-import { replay } from "./commands/Replay.ts"
-import { scenarios } from "./commands/Scenarios.ts"
-import { serve } from "./commands/Serve.ts"
+import { commandFor } from "./Commands.ts"
 import { ExitStatus } from "./ExitStatus.ts"
 import * as UsagePresenter from "./UsagePresenter.ts"
 import { version } from "./Version.ts"
 
-const muster = Command.make("muster").pipe(
-  Command.withDescription("A fleet console for supervisord, and the simulator that proves it"),
-  Command.withSubcommands([serve, check, replay, explore, mutants, scenarios, config])
-)
-
 /** Each line says which program wrote it: stderr is often shared with others. */
 const signed = (message: string): string => message.replace(/^/gm, "muster: ")
 
-const program = Command.run(muster, { version }).pipe(
+const program = Command.run(await commandFor(process.argv.slice(2)), { version }).pipe(
   Effect.tapError((error) =>
     error instanceof ExitStatus && error.message !== "" ? Console.error(signed(error.message)) : Effect.void
   ),
@@ -40,17 +29,30 @@ const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
   fiber.addObserver((exit) => teardown(exit, (code) => process.exit(code)))
 })
 
-// Whoever reads the output may go away first. That is no reason to end, least of all for a console in service.
+/** Why output could not be written, other than that nobody reads it any more. */
+let unwritten: Error | undefined
+
+// Whoever reads the output may go away first, and a disk may be full. That is no reason to end, least of all for a
+// console in service, whose programs would be left behind.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error
+    if (error.code !== "EPIPE") unwritten ??= error
   })
 }
+
+/** A console has served well whatever became of its log; of any other command the output is what was asked for. */
+const isServing = process.argv[2] === "serve"
 
 runMain(program, {
   disableErrorReporting: true,
   teardown: (exit, onExit) => {
     if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
-    onExit(statusOf(exit))
+    const status = statusOf(exit)
+    // A stream tells of its failure in the next turn.
+    setImmediate(() => {
+      if (unwritten === undefined || isServing) return onExit(status)
+      process.stderr.write(`${signed(`cannot write: ${unwritten.message}`)}\n`)
+      return onExit(Math.max(1, status))
+    })
   }
 })

@@ -1,7 +1,16 @@
 /** All properties, in the order of their numbers. */
 import { P1 } from "./properties/P01HubRaceFreedom.ts"
 import { P2 } from "./properties/P02DeliveryOrder.ts"
+import { P3 } from "./properties/P03SeparateCleanup.ts"
 import { P4 } from "./properties/P04FleetStateSafety.ts"
+import { P5 } from "./properties/P05BoundedRefresh.ts"
+import { P6 } from "./properties/P06GracefulShutdown.ts"
+import { P13 } from "./properties/P13NestedTimeouts.ts"
+import { P14 } from "./properties/P14CircuitBreaker.ts"
+import { P15 } from "./properties/P15TimeoutCleanup.ts"
+import { P19 } from "./properties/P19ResourceLifecycle.ts"
+import { P20 } from "./properties/P20SocketCleanup.ts"
+import { P21 } from "./properties/P21ConnectionLimiting.ts"
 import type { Property } from "./Property.ts"
 
-export const properties: ReadonlyArray<Property> = [P1, P2, P4]
+export const properties: ReadonlyArray<Property> = [P1, P2, P3, P4, P5, P6, P13, P14, P15, P19, P20, P21]

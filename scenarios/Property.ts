@@ -25,6 +25,8 @@ export interface Property {
   readonly title: string
   /** What it validates: `R1.1` .. */
   readonly requirements: ReadonlyArray<string>
+  /** `fail`: whatever a run leaves behind (fibers, timers, permits, connections) is a failure of it. */
+  readonly leaks?: "fail"
   readonly program: (parts: ConsoleParts) => Effect.Effect<void, Violation, RunContext>
   readonly mutants: ReadonlyArray<Mutant>
 }

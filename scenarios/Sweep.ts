@@ -56,14 +56,17 @@ export const pool = (workers: number) => Workers.pool(programs, { workers })
 /** A run that takes longer is a failure: one that comes to its end takes a small part of it. */
 const stepsMax = 1_000_000
 
+const leaksOf = ({ property: { leaks } }: Subject) => (leaks === undefined ? {} : { leaks })
+
 export type CheckOptions = Omit<Workers.PoolCheckOptions, "leaks" | "stepsMax">
 
 /** A sweep over a pool. */
 export const check = (
   over: Workers.Pool,
-  { name }: Subject,
+  subject: Subject,
   options: CheckOptions
-): Effect.Effect<Workers.PoolCheckResult, Workers.WorkerError> => Workers.check(over, name, { ...options, stepsMax })
+): Effect.Effect<Workers.PoolCheckResult, Workers.WorkerError> =>
+  Workers.check(over, subject.name, { ...options, ...leaksOf(subject), stepsMax })
 
 export interface ExploreOptions extends Pick<CheckOptions, "onProgress" | "seed" | "stop"> {
   /** In one run at most. */
@@ -101,7 +104,7 @@ export interface SweepOptions extends Pick<Sim.CheckOptions, "planner" | "shrink
 
 /** A sweep in this thread, at one go. */
 export const sweep = (subject: Subject, options: SweepOptions): Sim.CheckResult<void, Violation> =>
-  Sim.check(programOf(subject), { ...options, stepsMax, name: subject.name })
+  Sim.check(programOf(subject), { ...options, ...leaksOf(subject), stepsMax, name: subject.name })
 
 export interface ReplayOptions {
   /** Shrinks the run, if it fails, as the sweep did that found it. */
@@ -124,9 +127,9 @@ export const replay = (
 ): Result.Result<Replayed, UnknownName | Sim.TokenError> =>
   Result.gen(function* () {
     const subject = yield* findSubject((yield* Sim.parseToken(token)).name)
-    const { name } = subject
+    const same = { name: subject.name, ...leaksOf(subject) }
     const { until } = options
-    const run = yield* Sim.replay(programOf(subject), token, { name, ...(until === undefined ? {} : { until }) })
+    const run = yield* Sim.replay(programOf(subject), token, { ...same, ...(until === undefined ? {} : { until }) })
     const wanted = options.shrink === true && run.outcome !== "done"
-    return { subject, run, shrunk: wanted ? shrink(programOf(subject), run, { name, stepsMax })?.run : undefined }
+    return { subject, run, shrunk: wanted ? shrink(programOf(subject), run, { ...same, stepsMax })?.run : undefined }
   })

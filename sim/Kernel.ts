@@ -413,7 +413,9 @@ export class Kernel implements Scheduler.Scheduler {
 
   /** What is due at a step beside the choice: an interruption, or the end of the run. True to yield. */
   private notice(fiber: AnyFiber): boolean {
-    if (this.aborted || (this.steps > this.spinWatch.from && this.overLimit())) return true
+    // Also with the fibers below on the stack, which are yet to leave after the run is given up.
+    if (this.steps > this.spinWatch.from && this.overLimit()) return true
+    if (this.aborted) return true
     const due = this.interrupts.due(this.steps)
     // Interrupting another fiber preempts this one, which has to be possible.
     if (due === undefined || (due.fiber !== fiber && fiber.currentOpCount < stepsBeforeYield)) return false

@@ -49,6 +49,23 @@ const programNames = (root: ConfigTable): ReadonlyArray<Finding> =>
     return name === undefined ? undefined : JSON.stringify([textAt(root, ["programs", index, "group"]) ?? name, name])
   })
 
+const logFiles = ["stdout_logfile", "stderr_logfile"] as const
+
+/** Two programs that write to one file would rotate it for each other, and so would two channels of one program. */
+const programLogs = (root: ConfigTable): ReadonlyArray<Finding> => {
+  const first = new Map<string, ConfigPath>()
+  return positions(root, "programs").flatMap((index) =>
+    logFiles.flatMap((key): ReadonlyArray<Finding> => {
+      const path: ConfigPath = ["programs", index, key]
+      const file = textAt(root, path)
+      const earlier = file === undefined ? undefined : first.get(file)
+      if (file !== undefined && earlier === undefined) first.set(file, path)
+      if (earlier === undefined) return []
+      return [{ reason: "Conflict", path, expected: `another file than ${showPath(earlier)}` }]
+    })
+  )
+}
+
 const section = <T>(root: ConfigTable, name: string, schema: Schema.Codec<T, unknown>): Option.Option<T> =>
   Option.flatMap(nodeAt(root, [name]), (node) =>
     Result.getSuccess(Schema.decodeUnknownResult(schema, { onExcessProperty: "ignore" })(toPlain(node)))
@@ -82,6 +99,42 @@ const credentials = (root: ConfigTable): ReadonlyArray<Finding> =>
       : [{ reason: "Missing", path: password, at: username, expected: "a password beside the user name" }]
   })
 
+const tlsKeys = ["tls_ca", "tls_certificate", "tls_key", "tls_server_name"] as const
+
+/** A certificate is of use with its key only, and all of it with https only. */
+const tls = (root: ConfigTable): ReadonlyArray<Finding> =>
+  positions(root, "nodes").flatMap((index): ReadonlyArray<Finding> => {
+    const certificate: ConfigPath = ["nodes", index, "tls_certificate"]
+    const key: ConfigPath = ["nodes", index, "tls_key"]
+    const given = tlsKeys.map((name): ConfigPath => ["nodes", index, name]).filter((path) => has(root, path))
+    const url = textAt(root, ["nodes", index, "url"])
+    if (url !== undefined && !url.startsWith("https://")) {
+      return given.map((path) => ({ reason: "Conflict", path, expected: "no TLS setting for a node without https://" }))
+    }
+    if (has(root, certificate) === has(root, key)) return []
+    return has(root, key)
+      ? [{ reason: "Missing", path: certificate, at: key, expected: "a certificate beside the key" }]
+      : [{ reason: "Missing", path: key, at: certificate, expected: "a key beside the certificate" }]
+  })
+
+const Open = PollSection.mapFields(Struct.pick(["breaker_open", "breaker_open_max"]))
+
+/** The time for which a node is left alone only grows. */
+const breaker = (root: ConfigTable): ReadonlyArray<Finding> =>
+  Option.match(section(root, "poll", Open), {
+    onNone: () => [],
+    onSome: ({ breaker_open, breaker_open_max }): ReadonlyArray<Finding> =>
+      Duration.isLessThan(breaker_open_max, breaker_open)
+        ? [
+            {
+              reason: "Conflict",
+              path: ["poll", "breaker_open_max"],
+              expected: `at least poll.breaker_open, which is ${Duration.format(breaker_open)}`
+            }
+          ]
+        : []
+  })
+
 const Pause = PollSection.mapFields(Struct.pick(["interval", "jitter"]))
 
 /** A pause can be shortened by no more than itself. */
@@ -102,4 +155,4 @@ const jitter = (root: ConfigTable): ReadonlyArray<Finding> =>
 
 /** All findings of all rules. */
 export const checkRules = (root: ConfigTable): ReadonlyArray<Finding> =>
-  [nodeNames, programNames, localName, credentials, jitter].flatMap((rule) => rule(root))
+  [nodeNames, programNames, programLogs, localName, credentials, tls, breaker, jitter].flatMap((rule) => rule(root))

@@ -5,7 +5,7 @@
  * too: `Overrides.ts` reads the names from here. The program sees a `Config`, with keys in camelCase.
  */
 import { Duration, pipe, Schema, SchemaTransformation, Struct } from "effect"
-import { ProgramConfig, programLimits } from "../local/ProgramConfig.ts"
+import { logFileDefaults, ProgramConfig, programLimits } from "../local/ProgramConfig.ts"
 import {
   choice,
   duration,
@@ -72,16 +72,57 @@ export const PollSection = Schema.Struct({
     size({ minBytes: kib, maxBytes: 1024 * mib }),
     "8MiB",
     "A reply larger than this is refused, and the rest of it not read."
+  ),
+  calls_max: withDefault(integer({ min: 1, max: 64 }), 4, "Calls to one node at the same time, polls and commands."),
+  calls_waiting_max: withDefault(
+    integer({ min: 0, max: 10_000 }),
+    64,
+    "Calls that wait for their turn at one node; more are refused."
+  ),
+  breaker_failures: withDefault(
+    integer({ min: 1, max: 1000 }),
+    5,
+    "A node that failed so often in a row is left alone for a while."
+  ),
+  breaker_open: withDefault(
+    duration({ minMs: 10, maxMs: hourMs }),
+    "5s",
+    "How long it is left alone; then one call goes through to see."
+  ),
+  breaker_open_max: withDefault(
+    duration({ minMs: 10, maxMs: hourMs }),
+    "30s",
+    "That time doubles with each try that fails, up to this."
+  ),
+  stale_after: withDefault(
+    duration({ minMs: 100, maxMs: 24 * hourMs }),
+    "15s",
+    "A node that was not heard of for so long is shown as stale even while it counts as up."
   )
 })
 
 const operationTimeout = duration({ minMs: 100, maxMs: hourMs })
+const longTimeout = duration({ minMs: 100, maxMs: 24 * hourMs })
 
-/** Start, stop and restart of processes. The timeouts are upper bounds: a program's own timing may end it sooner. */
+/** Operations on processes. The timeouts are upper bounds: a program's own timing may end it sooner. */
 export const OperationsSection = Schema.Struct({
   start_timeout: withDefault(operationTimeout, "30s", "Longest wait until a started process is seen RUNNING."),
   stop_timeout: withDefault(operationTimeout, "30s", "Longest wait until a stopped process is seen STOPPED."),
   restart_timeout: withDefault(operationTimeout, "30s", "Longest wait for both halves of a restart together."),
+  signal_timeout: withDefault(operationTimeout, "10s", "Longest wait until a signal was taken and the process seen."),
+  stdin_timeout: withDefault(operationTimeout, "10s", "Longest wait until text for a program was taken."),
+  clear_log_timeout: withDefault(operationTimeout, "10s", "Longest wait until a log is seen to be empty."),
+  read_log_timeout: withDefault(operationTimeout, "15s", "Longest wait for a stretch of a log."),
+  update_timeout: withDefault(longTimeout, "5m", "Longest wait until a node has taken over its new configuration."),
+  batch_timeout: withDefault(longTimeout, "10m", "Longest time for a batch of operations that states none of its own."),
+  batch_concurrency: withDefault(
+    integer({ min: 1, max: 256 }),
+    8,
+    "Operations of a batch at the same time, unless it states another number."
+  ),
+  batches_max: withDefault(integer({ min: 1, max: 256 }), 8, "Batches under way at the same time."),
+  batches_waiting_max: withDefault(integer({ min: 0, max: 1000 }), 32, "Batches that wait; more are refused."),
+  batches_kept: withDefault(integer({ min: 1, max: 10_000 }), 100, "Batches that are over and can still be looked at."),
   observe_interval: withDefault(
     duration({ minMs: 10, maxMs: minuteMs }),
     "250ms",
@@ -89,9 +130,42 @@ export const OperationsSection = Schema.Struct({
   )
 })
 
+/** The internal spine: events on their way to the hub, the log and whoever else listens. */
+export const BusSection = Schema.Struct({
+  queue_high: withDefault(integer({ min: 1, max: 100_000 }), 100, "Urgent events that wait for one listener, at most."),
+  queue_normal: withDefault(integer({ min: 1, max: 100_000 }), 500, "Changes of the fleet that wait, at most."),
+  queue_low: withDefault(integer({ min: 1, max: 100_000 }), 1000, "Pieces of followed logs that wait, at most."),
+  workers: withDefault(
+    integer({ min: 0, max: 256 }),
+    0,
+    "Fibers that work through them; 0 is 2.5 for each processor, from 4 to 32."
+  ),
+  overflow: withDefault(
+    choice(["dropOldest", "dropNewest", "dropLow", "wait"]),
+    "dropLow",
+    "When a queue is full: drop its oldest or newest event, drop low priority only, or make whoever publishes wait."
+  ),
+  handler_timeout: withDefault(
+    duration({ minMs: 10, maxMs: hourMs }),
+    "30s",
+    "A listener that takes longer for one event is interrupted."
+  )
+})
+
 /** The WebSocket hub. */
 export const HubSection = Schema.Struct({
   clients_max: withDefault(integer({ min: 1, max: 100_000 }), 10_000, "Clients at the same time; more are refused."),
+  clients_per_address_max: withDefault(
+    integer({ min: 1, max: 100_000 }),
+    2_000,
+    "Clients at the same time from one address."
+  ),
+  clients_per_user_max: withDefault(integer({ min: 1, max: 100_000 }), 100, "Clients at the same time of one user."),
+  events_kept: withDefault(
+    integer({ min: 0, max: 1_000_000 }),
+    10_000,
+    "Events that a client may have missed and still get when it comes back."
+  ),
   outbox_frames_max: withDefault(integer({ min: 1, max: 65_536 }), 256, "Frames that wait for one client, at most."),
   slow_client_policy: withDefault(
     choice(["disconnect", "dropOldest"]),
@@ -117,7 +191,13 @@ export const HubSection = Schema.Struct({
     integer({ min: 1, max: 1000 }),
     3,
     "Frames from a client that are not understood before its connection is closed."
-  )
+  ),
+  frames_per_second_max: withDefault(
+    integer({ min: 1, max: 100_000 }),
+    50,
+    "Frames from a client in a second, on average over ten; one that sends more is disconnected."
+  ),
+  logs_per_client_max: withDefault(integer({ min: 0, max: 1000 }), 16, "Logs that one client may follow at a time.")
 })
 
 /** What the console says about itself. */
@@ -139,6 +219,8 @@ export const LocalSection = Schema.Struct({
   name: withDefault(name, "local", "Name of the node whose processes are the `[[programs]]`.")
 })
 
+const pem = text("a file, or certificates as PEM", (value) => value !== "" && !value.includes("\0"))
+
 /** One node to watch: one `[[nodes]]` table. */
 export const NodeTable = Schema.Struct({
   name: required(name, "Name of the node, unique."),
@@ -154,14 +236,63 @@ export const NodeTable = Schema.Struct({
   password: optional(
     secret("a password that is not empty"),
     "Password of supervisord's own server; better ${NAME} than the text itself."
-  )
+  ),
+  identifier: optional(
+    text("text of 1 to 255 characters", (value) => /^[^\p{Cc}]{1,255}$/u.test(value)),
+    "The identifier= that its supervisord must give; another one is not taken for this node."
+  ),
+  connections: withDefault(
+    choice(["auto", "fresh", "keep-alive"]),
+    "auto",
+    "A connection for each call, or one that is kept; auto measures which of them answers sooner."
+  ),
+  tls_ca: optional(pem, "Certificates that an https:// node must be signed by, instead of the system's: file or PEM."),
+  tls_certificate: optional(pem, "The console's own certificate for an https:// node: file or PEM. With `tls_key`."),
+  tls_key: optional(secret("a file, or a key as PEM"), "Its key: file or PEM, better ${NAME} than the text itself."),
+  tls_server_name: optional(host, "The name that the node's certificate must be for, instead of the URL's host.")
 })
 
-const { outputBytesMax: _, ...programFields } = ProgramConfig.from.fields
+/** Keys of a program table by the names that the manager has for them. */
+const programKeys = {
+  output_bytes_max: "outputBytesMax",
+  redirect_stderr: "redirectStderr",
+  stdout_logfile: "stdoutLogfile",
+  stdout_logfile_maxbytes: "stdoutLogfileMaxBytes",
+  stdout_logfile_backups: "stdoutLogfileBackups",
+  stderr_logfile: "stderrLogfile",
+  stderr_logfile_maxbytes: "stderrLogfileMaxBytes",
+  stderr_logfile_backups: "stderrLogfileBackups"
+} as const
+
+/** Of a program: what has another name in a file, where words are separated by underscores. */
+const {
+  outputBytesMax: _output,
+  redirectStderr: redirectField,
+  stdoutLogfile: stdoutField,
+  stdoutLogfileMaxBytes: _stdoutMax,
+  stdoutLogfileBackups: stdoutBackupsField,
+  stderrLogfile: stderrField,
+  stderrLogfileMaxBytes: _stderrMax,
+  stderrLogfileBackups: stderrBackupsField,
+  ...programFields
+} = ProgramConfig.from.fields
+
+const logFileSize = withDefault(
+  size({ minBytes: 0, maxBytes: programLimits.logFileBytesMax }),
+  logFileDefaults.bytesMax,
+  "A log file that is larger is rotated; 0 is never."
+)
 
 /** One program for the local process manager: one `[[programs]]` table. */
 export const ProgramTable = Schema.Struct({
   ...programFields,
+  redirect_stderr: redirectField,
+  stdout_logfile: stdoutField,
+  stdout_logfile_maxbytes: logFileSize,
+  stdout_logfile_backups: stdoutBackupsField,
+  stderr_logfile: stderrField,
+  stderr_logfile_maxbytes: logFileSize,
+  stderr_logfile_backups: stderrBackupsField,
   output_bytes_max: withDefault(
     size({ minBytes: programLimits.outputBytesMin, maxBytes: programLimits.outputBytesMax }),
     "64KiB",
@@ -171,12 +302,31 @@ export const ProgramTable = Schema.Struct({
   Schema.decodeTo(
     Schema.toType(ProgramConfig),
     SchemaTransformation.transform({
-      decode: ({ output_bytes_max, ...program }) => ({
-        ...program,
-        group: program.group ?? program.name,
-        outputBytesMax: output_bytes_max
+      decode: (program) => ({
+        ...Struct.renameKeys(program, programKeys),
+        group: program.group ?? program.name
       }),
-      encode: ({ outputBytesMax, ...program }) => ({ ...program, output_bytes_max: outputBytesMax })
+      encode: ({
+        outputBytesMax,
+        redirectStderr,
+        stderrLogfile,
+        stderrLogfileBackups,
+        stderrLogfileMaxBytes,
+        stdoutLogfile,
+        stdoutLogfileBackups,
+        stdoutLogfileMaxBytes,
+        ...program
+      }) => ({
+        ...program,
+        redirect_stderr: redirectStderr,
+        ...(stdoutLogfile === undefined ? {} : { stdout_logfile: stdoutLogfile }),
+        stdout_logfile_maxbytes: stdoutLogfileMaxBytes,
+        stdout_logfile_backups: stdoutLogfileBackups,
+        ...(stderrLogfile === undefined ? {} : { stderr_logfile: stderrLogfile }),
+        stderr_logfile_maxbytes: stderrLogfileMaxBytes,
+        stderr_logfile_backups: stderrLogfileBackups,
+        output_bytes_max: outputBytesMax
+      })
     })
   )
 )
@@ -186,6 +336,7 @@ export const scalarSections = {
   server: ServerSection,
   poll: PollSection,
   operations: OperationsSection,
+  bus: BusSection,
   hub: HubSection,
   log: LogSection,
   local: LocalSection
@@ -202,37 +353,76 @@ export const ConfigTables = Schema.Struct({
 export const jitterLength = (share: Jitter, interval: Duration.Duration): Duration.Duration =>
   share._tag === "Length" ? share.length : Duration.millis(Math.round(Duration.toMillis(interval) * share.ratio))
 
+/** Keys of the file as the program writes them. */
+const pollKeys = {
+  reply_bytes_max: "replyBytesMax",
+  calls_max: "callsMax",
+  calls_waiting_max: "callsWaitingMax",
+  breaker_failures: "breakerFailures",
+  breaker_open: "breakerOpen",
+  breaker_open_max: "breakerOpenMax",
+  stale_after: "staleAfter"
+} as const
+
+const operationsKeys = {
+  start_timeout: "startTimeout",
+  stop_timeout: "stopTimeout",
+  restart_timeout: "restartTimeout",
+  signal_timeout: "signalTimeout",
+  stdin_timeout: "stdinTimeout",
+  clear_log_timeout: "clearLogTimeout",
+  read_log_timeout: "readLogTimeout",
+  update_timeout: "updateTimeout",
+  batch_timeout: "batchTimeout",
+  batch_concurrency: "batchConcurrency",
+  batches_max: "batchesMax",
+  batches_waiting_max: "batchesWaitingMax",
+  batches_kept: "batchesKept",
+  observe_interval: "observeInterval"
+} as const
+
+const busKeys = {
+  queue_high: "queueHigh",
+  queue_normal: "queueNormal",
+  queue_low: "queueLow",
+  handler_timeout: "handlerTimeout"
+} as const
+
+const hubKeys = {
+  clients_max: "clientsMax",
+  clients_per_address_max: "clientsPerAddressMax",
+  clients_per_user_max: "clientsPerUserMax",
+  events_kept: "eventsKept",
+  frames_per_second_max: "framesPerSecondMax",
+  logs_per_client_max: "logsPerClientMax",
+  outbox_frames_max: "outboxFramesMax",
+  slow_client_policy: "slowClientPolicy",
+  heartbeat_interval: "heartbeatInterval",
+  heartbeat_timeout: "heartbeatTimeout",
+  frame_bytes_max: "frameBytesMax",
+  invalid_frames_max: "invalidFramesMax"
+} as const
+
+const nodeKeys = {
+  tls_ca: "tlsCa",
+  tls_certificate: "tlsCertificate",
+  tls_key: "tlsKey",
+  tls_server_name: "tlsServerName"
+} as const
+
 /** The configuration as the program uses it: keys in camelCase, `poll.jitter` as a duration, sizes in bytes. */
 export const toConfig = (tables: typeof ConfigTables.Type) => ({
   server: pipe(tables.server, Struct.renameKeys({ shutdown_deadline: "shutdownDeadline" })),
   poll: {
-    ...pipe(tables.poll, Struct.renameKeys({ reply_bytes_max: "replyBytesMax" })),
+    ...pipe(tables.poll, Struct.renameKeys(pollKeys)),
     jitter: jitterLength(tables.poll.jitter, tables.poll.interval)
   },
-  operations: pipe(
-    tables.operations,
-    Struct.renameKeys({
-      start_timeout: "startTimeout",
-      stop_timeout: "stopTimeout",
-      restart_timeout: "restartTimeout",
-      observe_interval: "observeInterval"
-    })
-  ),
-  hub: pipe(
-    tables.hub,
-    Struct.renameKeys({
-      clients_max: "clientsMax",
-      outbox_frames_max: "outboxFramesMax",
-      slow_client_policy: "slowClientPolicy",
-      heartbeat_interval: "heartbeatInterval",
-      heartbeat_timeout: "heartbeatTimeout",
-      frame_bytes_max: "frameBytesMax",
-      invalid_frames_max: "invalidFramesMax"
-    })
-  ),
+  operations: pipe(tables.operations, Struct.renameKeys(operationsKeys)),
+  bus: pipe(tables.bus, Struct.renameKeys(busKeys)),
+  hub: pipe(tables.hub, Struct.renameKeys(hubKeys)),
   log: tables.log,
   local: tables.local,
-  nodes: tables.nodes,
+  nodes: tables.nodes.map(Struct.renameKeys(nodeKeys)),
   programs: tables.programs
 })
 

@@ -33,7 +33,7 @@ export interface Finding {
  * is among them because people write `user:password` there.
  */
 export const isSecret = (path: ConfigPath): boolean =>
-  path.some((segment) => typeof segment === "string" && /pass|secret|token|username/i.test(segment)) ||
+  path.some((segment) => typeof segment === "string" && /pass|secret|token|username|tls_key/i.test(segment)) ||
   (path[0] === "programs" && (path[2] === "environment" || path[2] === "command"))
 
 /** Where a message points: the key that is unknown, else the value, else the nearest table around it. */

@@ -1,18 +1,37 @@
 /**
- * What changed in the fleet. Events are numbered by one counter without gaps, in the order in which the console
- * learned of the changes. A change that came and went between two polls is not seen.
+ * What changed in the fleet, and what people asked of it. Events are numbered by one counter without gaps, in the
+ * order in which the console learned of the changes. A change that came and went between two polls is not seen.
  */
 import { Schema } from "effect"
-import { DownReason, NodeStatus } from "./Node.ts"
+import { DownReason, NodeIdentity, NodeStatus, NodeView } from "./Node.ts"
 import { ProcessInfo } from "./Process.ts"
 import { ProcessState } from "./ProcessState.ts"
+import { BatchSummary, OperationKind, Outcome } from "./Operation.ts"
 
-const numbered = {
+const base = {
   seq: Schema.Int,
   /** When the console learned of it. ISO 8601. */
-  at: Schema.String,
-  node: Schema.String
+  at: Schema.String
 }
+
+const numbered = { ...base, node: Schema.String }
+
+/** The fleet has a node more: it is `connecting`. */
+export const NodeAdded = Schema.Struct({ type: Schema.Literal("node.added"), ...numbered, view: NodeView })
+
+/** The fleet has a node less; its processes were told as removed before. */
+export const NodeRemoved = Schema.Struct({ type: Schema.Literal("node.removed"), ...numbered })
+
+/** Another life of the node than before: its supervisord was started again, or another one answers in its place. */
+export const NodeRestarted = Schema.Struct({
+  type: Schema.Literal("node.restarted"),
+  ...numbered,
+  incarnation: Schema.Int,
+  /** Absent when the node cannot tell. */
+  identity: Schema.optionalKey(NodeIdentity),
+  /** What told it, in words. */
+  why: Schema.String
+})
 
 /** A node answered, stopped answering, or fails for another reason than before. */
 export const NodeStatusChanged = Schema.Struct({
@@ -48,12 +67,42 @@ export const ProcessRestarted = Schema.Struct({
   process: ProcessInfo
 })
 
+const operation = {
+  ...numbered,
+  /** Number of the operation since the console started. */
+  operation: Schema.Int,
+  kind: OperationKind,
+  group: Schema.String,
+  name: Schema.String
+}
+
+/** Somebody asked for an operation on a process, and it is under way. */
+export const OperationStarted = Schema.Struct({ type: Schema.Literal("operation.started"), ...operation })
+
+/** It is over: `outcome` as in the answer, or `error` with the code of the answer. */
+export const OperationFinished = Schema.Struct({
+  type: Schema.Literal("operation.finished"),
+  ...operation,
+  outcome: Schema.Union([Outcome, Schema.Literals(["error", "cancelled"])]),
+  detail: Schema.String,
+  took_ms: Schema.Int
+})
+
+/** A batch began, has another result, or is over. */
+export const BatchChanged = Schema.Struct({ type: Schema.Literal("batch.changed"), ...base, batch: BatchSummary })
+
 export const FleetEvent = Schema.Union([
+  NodeAdded,
+  NodeRemoved,
   NodeStatusChanged,
+  NodeRestarted,
   ProcessAdded,
   ProcessRemoved,
   ProcessStateChanged,
-  ProcessRestarted
+  ProcessRestarted,
+  OperationStarted,
+  OperationFinished,
+  BatchChanged
 ])
 export type FleetEvent = typeof FleetEvent.Type
 

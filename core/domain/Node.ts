@@ -14,6 +14,28 @@ export type NodeStatus = typeof NodeStatus.Type
 export const DownReason = Schema.Struct({ code: Schema.String, message: Schema.String })
 export type DownReason = typeof DownReason.Type
 
+/** What a node says of itself. */
+export const NodeIdentity = Schema.Struct({
+  /** supervisord's `identifier=`; of the local node, its name. */
+  identifier: Schema.String,
+  /** Version of its software, such as `4.2.5`. */
+  version: Schema.String,
+  /** Process id of its supervisord, which a restart of it does not change. */
+  pid: Schema.Int
+})
+export type NodeIdentity = typeof NodeIdentity.Type
+
+/**
+ * The circuit breaker of a node: `closed` lets calls through, `open` refuses them after too many failures in a row,
+ * `half-open` lets one through to see.
+ */
+export const BreakerView = Schema.Struct({
+  state: Schema.Literals(["closed", "open", "half-open"]),
+  /** When an open circuit lets the next call through. ISO 8601. */
+  retry_at: Schema.optionalKey(Schema.String)
+})
+export type BreakerView = typeof BreakerView.Type
+
 export const NodeView = Schema.Struct({
   name: Schema.String,
   environment: Schema.optionalKey(Schema.String),
@@ -24,6 +46,12 @@ export const NodeView = Schema.Struct({
   since: Schema.String,
   /** Last successful poll. ISO 8601; absent when there was none. */
   last_seen: Schema.optionalKey(Schema.String),
+  /** What is shown of its processes is not fresh: the node is not up, or was not heard of for several intervals. */
+  stale: Schema.Boolean,
+  /** Which life of the node this is, as far as the console can tell: 1 for the first that it saw. */
+  incarnation: Schema.Int,
+  identity: Schema.optionalKey(NodeIdentity),
+  breaker: Schema.optionalKey(BreakerView),
   /** How many processes are in each state, states without any left out. */
   processes: Schema.Record(Schema.String, Schema.Int)
 })

@@ -37,6 +37,21 @@ export class Fault extends Schema.TaggedError<Fault>()("Fault", {
   text: Schema.String
 }) {}
 
+/** The console does not ask: the node failed too often in a row, and is asked again after `retryAfterMs`. */
+export class CircuitOpen extends Schema.TaggedError<CircuitOpen>()("CircuitOpen", { retryAfterMs: Schema.Number }) {}
+
+/** The console does not ask: as many calls to this node as allowed are under way, and as many wait. */
+export class Busy extends Schema.TaggedError<Busy>()("Busy", { callsMax: Schema.Int, waitingMax: Schema.Int }) {}
+
+/** Another supervisord answers than the one that is expected there. */
+export class WrongIdentity extends Schema.TaggedError<WrongIdentity>()("WrongIdentity", {
+  expected: Schema.String,
+  found: Schema.String
+}) {}
+
+/** The node has no such method or ability: an older or another implementation. */
+export class Unsupported extends Schema.TaggedError<Unsupported>()("Unsupported", { what: Schema.String }) {}
+
 export const NodeErrorReason = Schema.Union([
   Unreachable,
   ConnectionLost,
@@ -46,7 +61,11 @@ export const NodeErrorReason = Schema.Union([
   TooLarge,
   Malformed,
   ShuttingDown,
-  Fault
+  Fault,
+  CircuitOpen,
+  Busy,
+  WrongIdentity,
+  Unsupported
 ])
 export type NodeErrorReason = typeof NodeErrorReason.Type
 
@@ -61,8 +80,20 @@ export class NodeError extends Schema.TaggedError<NodeError>()("NodeError", {
   }
 }
 
-/** One line for people about a reason. */
+/** Characters of a reason that are told: a node can put as much as a whole reply into a fault. */
+const shownCharactersMax = 500
+
+/** What breaks a line, moves a cursor or reverses the reading direction. */
+const disturbing = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu
+
+/** One line of a bounded length for people about a reason, whatever the node has put into it. */
 export const describeReason = (reason: NodeErrorReason): string => {
+  const text = describe(reason)
+  const shown = text.length > shownCharactersMax ? `${text.slice(0, shownCharactersMax)}...` : text
+  return shown.replace(disturbing, " ").toWellFormed()
+}
+
+const describe = (reason: NodeErrorReason): string => {
   switch (reason._tag) {
     case "Unreachable":
       return `cannot be reached (${reason.detail})`
@@ -82,5 +113,13 @@ export const describeReason = (reason: NodeErrorReason): string => {
       return "the node is shutting down or restarting"
     case "Fault":
       return `refused with fault ${reason.code} ${reason.text}`
+    case "CircuitOpen":
+      return `not asked, because it failed too often in a row; next try in ${reason.retryAfterMs} ms`
+    case "Busy":
+      return `not asked, because ${reason.callsMax} calls to it are under way and ${reason.waitingMax} wait`
+    case "WrongIdentity":
+      return `another supervisord answers there: ${reason.found} instead of ${reason.expected}`
+    case "Unsupported":
+      return `the node cannot do that: ${reason.what}`
   }
 }

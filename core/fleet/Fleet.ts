@@ -2,37 +2,64 @@
  * The fleet service: the nodes of the configuration, kept up to date by polling, and operations on their processes.
  *
  * Reads answer from the registry at once, also while nodes are away. An operation on a process talks to its node
- * alone; operations on one process run one after another.
+ * alone; operations on one process run one after another, and so do updates of one node. Every conversation with a
+ * node, polls included, goes through its guard.
+ *
+ * A node can come and go at any time. With it end its poller, its logs that are followed and whatever is under way on
+ * it, which fails with `UnknownNode`.
  */
-import { Context, Effect, Layer, Schema, type Scope } from "effect"
-import type { NodeError } from "../domain/NodeError.ts"
-import type { FleetSnapshot, NodeView } from "../domain/Node.ts"
+import { Clock, Context, Deferred, Effect, Exit, Layer, Schema, Scope, Semaphore, Stream } from "effect"
+import { monotonicMs } from "../MonotonicMs.ts"
+import { logBytesMax } from "../domain/Log.ts"
+import type { LogChunk, LogId } from "../domain/Log.ts"
+import { NodeError, TimedOut } from "../domain/NodeError.ts"
+import type { BreakerView, FleetSnapshot, NodeView } from "../domain/Node.ts"
+import type { OperationRequest, OperationResult } from "../domain/Operation.ts"
 import { formatId } from "../domain/Process.ts"
 import type { ProcessId, ProcessInfo } from "../domain/Process.ts"
+import type { ConfigDiff, UpdateResult } from "../domain/Update.ts"
+import { announced } from "./Activity.ts"
 import { viewFleet, viewNode } from "./FleetState.ts"
 import type { NodeEntry, NodeState } from "./FleetState.ts"
 import * as KeyedLocks from "./KeyedLocks.ts"
-import type { NodeDriver } from "./NodeDriver.ts"
+import type { LogPiece, LogRange, NodeDriver } from "./NodeDriver.ts"
+import * as NodeGuard from "./NodeGuard.ts"
+import type { GuardOptions } from "./NodeGuard.ts"
 import * as Operation from "./Operation.ts"
+import type { OperationLimits, OperationOptions } from "./Operation.ts"
 import * as Poller from "./Poller.ts"
 import type { NodePoller, PollOptions } from "./Poller.ts"
 import { Registry } from "./Registry.ts"
+import * as Update from "./Update.ts"
 
-export class UnknownNode extends Schema.TaggedError<UnknownNode>()("UnknownNode", { node: Schema.String }) {}
+export class UnknownNode extends Schema.TaggedError<UnknownNode>()("UnknownNode", { node: Schema.String }) {
+  override get message(): string {
+    return `there is no node ${this.node}`
+  }
+}
 
 export class UnknownProcess extends Schema.TaggedError<UnknownProcess>()("UnknownProcess", {
   node: Schema.String,
   group: Schema.String,
   name: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return `there is no process ${this.group}:${this.name} on ${this.node}`
+  }
+}
 
 export interface FleetOptions {
   readonly poll: PollOptions
-  readonly operations: Operation.OperationOptions
+  readonly guard: GuardOptions
+  /** A node that was not heard of for so long is shown as stale. */
+  readonly staleAfterMs: number
+  readonly operations: OperationOptions & {
+    /** For a stretch of a log, and for reading the configuration of a node again. */
+    readonly readLogMs: number
+    /** For a whole update, the wait for its turn included. */
+    readonly updateMs: number
+  }
 }
-
-/** The longest that the answer to an operation waits for the registry to know of its outcome. */
-const refreshMsMax = 2_000
 
 /** A node to manage: its entry in the registry and how to talk to it. */
 export interface ManagedNode {
@@ -47,16 +74,193 @@ export class Fleet extends Context.Service<
     readonly node: (name: string) => Effect.Effect<NodeView, UnknownNode>
     /** The processes as last reported, in the node's order. */
     readonly processes: (name: string) => Effect.Effect<ReadonlyArray<ProcessInfo>, UnknownNode>
+    /** One process as last reported. */
+    readonly process: (node: string, id: ProcessId) => Effect.Effect<ProcessInfo, UnknownNode | UnknownProcess>
     /** Nodes and processes after one event, all of a piece. */
     readonly snapshot: Effect.Effect<FleetSnapshot>
-    /** Runs an operation to its observed end; see Operation. */
+    /** Runs an operation to its observed end, and no longer than its time; see Operation. */
     readonly operate: (
-      kind: Operation.OperationKind,
+      request: OperationRequest,
       node: string,
-      process: ProcessId
-    ) => Effect.Effect<Operation.OperationResult, UnknownNode | UnknownProcess | NodeError>
+      process: ProcessId,
+      limits?: OperationLimits
+    ) => Effect.Effect<OperationResult, UnknownNode | UnknownProcess | NodeError>
+    readonly readLog: (log: LogId, range: LogRange) => Effect.Effect<LogChunk, UnknownNode | UnknownProcess | NodeError>
+    /** The newest part of a log and then what is written. Each reader asks the node; LogFollow shares one. */
+    readonly followLog: (log: LogId) => Stream.Stream<LogPiece, UnknownNode | NodeError>
+    /** Says what an update would do; changes nothing that runs. */
+    readonly reread: (node: string) => Effect.Effect<ConfigDiff, UnknownNode | NodeError>
+    /** Takes over the node's configuration files; see Update. */
+    readonly update: (node: string) => Effect.Effect<UpdateResult, UnknownNode | NodeError>
+    /** Asks the node now, and shows it when the answer is recorded; as it is when that takes too long. */
+    readonly refresh: (node: string) => Effect.Effect<NodeView, UnknownNode>
+    /** Takes a node in and polls it from now on; false when there is one of that name, which stays. */
+    readonly add: (node: ManagedNode) => Effect.Effect<boolean>
+    /** Lets a node go with all that runs for it; false when there is none of that name. */
+    readonly remove: (name: string) => Effect.Effect<boolean>
   }
 >()("core/fleet/Fleet") {}
+
+/** The longest waits for a poll to be recorded: after an operation, and when that is all that was asked. */
+const refreshMsMax = { operation: 2_000, asked: 10_000 } as const
+
+/** A node that the fleet talks to. */
+interface Member {
+  /** Behind its guard. */
+  readonly driver: NodeDriver
+  readonly breakerUnsafe: (clock: Clock.Clock) => BreakerView
+  readonly poller: NodePoller
+  /** Its poller and what else runs for it. */
+  readonly scope: Scope.Closeable
+  /** Fails when the node is let go. */
+  readonly gone: Deferred.Deferred<never, UnknownNode>
+}
+
+/** Keeps the nodes and takes them in and lets them go, one after another. */
+const makeMembers = Effect.fnUntraced(function* (options: FleetOptions) {
+  const poller = yield* Poller.make(options.poll)
+  const around = yield* Effect.scope
+  const members = new Map<string, Member>()
+  const turn = yield* Semaphore.make(1)
+
+  const add = Effect.fn("Fleet.add")(function* ({ driver, entry }: ManagedNode) {
+    if (members.has(entry.name)) return false
+    const scope = yield* Scope.fork(around)
+    const guard = yield* NodeGuard.make(driver, { ...options.guard, identifier: entry.identifier })
+    const polling = yield* Scope.provide(poller.start(entry, guard), scope)
+    const gone = yield* Deferred.make<never, UnknownNode>()
+    members.set(entry.name, { driver: guard.driver, breakerUnsafe: guard.breakerUnsafe, poller: polling, scope, gone })
+    return true
+  })
+
+  const remove = Effect.fn("Fleet.remove")(function* (name: string) {
+    const member = members.get(name)
+    if (member === undefined) return false
+    members.delete(name)
+    yield* Deferred.fail(member.gone, new UnknownNode({ node: name }))
+    yield* member.poller.remove
+    yield* Scope.close(member.scope, Exit.void)
+    return true
+  })
+
+  return {
+    /** The node, for as long as it belongs to the fleet: then what is done with it fails. */
+    within: <A, E>(node: string, use: (member: Member) => Effect.Effect<A, E>): Effect.Effect<A, E | UnknownNode> =>
+      Effect.suspend(() => {
+        const member = members.get(node)
+        if (member === undefined) return Effect.fail(new UnknownNode({ node }))
+        return Effect.raceFirst(use(member), Deferred.await(member.gone))
+      }),
+    get: (node: string): Effect.Effect<Member, UnknownNode> =>
+      Effect.suspend(() => {
+        const member = members.get(node)
+        return member === undefined ? Effect.fail(new UnknownNode({ node })) : Effect.succeed(member)
+      }),
+    breakerUnsafe: (node: string, clock: Clock.Clock): BreakerView | undefined =>
+      members.get(node)?.breakerUnsafe(clock),
+    add: (node: ManagedNode) => Effect.uninterruptible(turn.withPermit(add(node))),
+    remove: (name: string) => Effect.uninterruptible(turn.withPermit(remove(name)))
+  }
+})
+
+type Members = Effect.Success<ReturnType<typeof makeMembers>>
+
+/** Operations, and all else that is asked of processes. */
+const makeCommands = Effect.fnUntraced(function* (members: Members, options: FleetOptions["operations"]) {
+  const registry = yield* Registry
+  const locks = yield* KeyedLocks.make
+  let operations = 0
+
+  const operate: Fleet["Service"]["operate"] = Effect.fn("Fleet.operate")(function* (request, node, id, limits = {}) {
+    const { kind } = request
+    return yield* members
+      .within(
+        node,
+        Effect.fnUntraced(function* ({ driver, poller }) {
+          const askedMs = yield* monotonicMs
+          const endsMs = Math.min(askedMs + options.deadlineMs[kind], limits.batchEndsMs ?? Infinity)
+          const known = (yield* registry.state).nodes.get(node)?.processes.get(formatId(id))
+          const inTurn = locks.withLock(`${node}/${formatId(id)}`)
+          return yield* Operation.run(request, { driver, id, askedMs, inTurn, lastKnown: known }, options, limits).pipe(
+            announced(registry, { operation: ++operations, kind, node, ...id }),
+            Effect.onError(() => poller.pollNow),
+            // Whoever asks for the processes next sees what this answer tells, if there is time for it.
+            Effect.tap(() => refreshed(poller, endsMs))
+          )
+        })
+      )
+      .pipe(Effect.catchTag("NodeError", unknownProcess(node, id)))
+  })
+
+  const update = Effect.fn("Fleet.update")(function* (node: string) {
+    return yield* members.within(
+      node,
+      Effect.fnUntraced(function* ({ driver, poller }) {
+        const startedMs = yield* monotonicMs
+        const endsMs = startedMs + options.updateMs
+        const stop = (id: ProcessId) => operate({ kind: "stop" }, node, id, { batchEndsMs: endsMs })
+        // No process has this key: one update of a node at a time, beside the operations on its processes.
+        const inTurn = locks.withLock(`${node}/`)
+        const { observeIntervalMs } = options
+        return yield* Update.run({ driver, stop, inTurn, observeIntervalMs, startedMs, endsMs }).pipe(
+          Effect.onError(() => poller.pollNow),
+          Effect.tap(() => refreshed(poller, endsMs)),
+          Effect.tap((result) => Effect.logInfo(`update of ${node}: ${describeUpdate(result)}`))
+        )
+      })
+    )
+  })
+
+  return { operate, update }
+})
+
+const describeUpdate = ({ groups }: UpdateResult): string =>
+  groups.length === 0
+    ? "nothing to do"
+    : groups.map(({ change, detail, group, outcome }) => `${change} ${group} ${outcome}, ${detail}`).join("; ")
+
+const refreshed = (poller: NodePoller, endsMs: number): Effect.Effect<void> =>
+  Effect.flatMap(monotonicMs, (nowMs) => {
+    const leftMs = Math.min(refreshMsMax.operation, endsMs - nowMs)
+    return leftMs > 0 ? Effect.asVoid(Effect.timeoutOption(poller.refresh, leftMs)) : poller.pollNow
+  })
+
+/** Gives a conversation with a node an end of its own, beside those of its calls. */
+const within =
+  (operation: string, timeoutMs: number) =>
+  <A, E>(talk: Effect.Effect<A, E>): Effect.Effect<A, E | NodeError> =>
+    Effect.timeoutOrElse(talk, {
+      duration: timeoutMs,
+      orElse: () => Effect.fail(new NodeError({ operation, reason: new TimedOut({ afterMs: timeoutMs }) }))
+    })
+
+/** A node says by a fault that it has no such process. */
+const unknownProcess =
+  (node: string, { group, name }: ProcessId) =>
+  (error: NodeError): Effect.Effect<never, UnknownProcess | NodeError> =>
+    Effect.fail(
+      error.reason._tag === "Fault" && error.reason.name === "BAD_NAME"
+        ? new UnknownProcess({ node, group, name })
+        : error
+    )
+
+/** A node with the state of its breaker, while it is there. The same view again, while nothing changes. */
+const makeShowUnsafe = (
+  breakerUnsafe: (node: string, clock: Clock.Clock) => BreakerView | undefined,
+  staleAfterMs: number
+) => {
+  const shown = new WeakMap<NodeView, NodeView>()
+  return (state: NodeState, clock: Clock.Clock): NodeView => {
+    const seen = viewNode(state, { nowMs: clock.currentTimeMillisUnsafe(), staleAfterMs })
+    const breaker = breakerUnsafe(seen.name, clock)
+    if (breaker === undefined) return seen
+    const known = shown.get(seen)
+    if (known?.breaker === breaker) return known
+    const view = { ...seen, breaker }
+    shown.set(seen, view)
+    return view
+  }
+}
 
 export const layer = <R>(
   nodes: Effect.Effect<ReadonlyArray<ManagedNode>, never, R>,
@@ -66,50 +270,60 @@ export const layer = <R>(
     Fleet,
     Effect.gen(function* () {
       const registry = yield* Registry
-      const poller = yield* Poller.make(options.poll)
-      const managed = new Map<string, { readonly driver: NodeDriver; readonly poller: NodePoller }>()
-      for (const { driver, entry } of yield* nodes) {
-        yield* registry.add(entry)
-        managed.set(entry.name, { driver, poller: yield* poller.start(entry.name, driver) })
-      }
-      const locks = yield* KeyedLocks.make
+      const members = yield* makeMembers(options)
+      const { operate, update } = yield* makeCommands(members, options.operations)
+      const { readLogMs } = options.operations
+      yield* Effect.forEach(yield* nodes, members.add, { discard: true })
 
       const find = (name: string): Effect.Effect<NodeState, UnknownNode> =>
         Effect.flatMap(registry.state, (state) => {
           const node = state.nodes.get(name)
           return node === undefined ? Effect.fail(new UnknownNode({ node: name })) : Effect.succeed(node)
         })
-
-      const operate = Effect.fn("Fleet.operate")(function* (
-        kind: Operation.OperationKind,
-        node: string,
-        id: ProcessId
-      ) {
-        const target = managed.get(node)
-        if (target === undefined) return yield* new UnknownNode({ node })
-        const what = `${kind} of ${node} ${formatId(id)}`
-        return yield* Operation.run(kind, target.driver, id, options.operations).pipe(
-          locks.withLock(`${node}/${formatId(id)}`),
-          Effect.onError(() => target.poller.pollNow),
-          // Whoever asks for the processes next sees what this answer tells.
-          Effect.tap(() => Effect.timeoutOption(target.poller.refresh, refreshMsMax)),
-          Effect.tap(({ detail, outcome, took_ms }) =>
-            Effect.annotateLogs(Effect.logInfo(`${what}: ${outcome}, ${detail}`), { took_ms })
-          ),
-          Effect.tapError((error) => Effect.logWarning(`${what}: ${error.message}`)),
-          Effect.catchTag("NodeError", (error) => {
-            const unknown = error.reason._tag === "Fault" && error.reason.name === "BAD_NAME"
-            return Effect.fail(unknown ? new UnknownProcess({ node, ...id }) : error)
-          })
-        )
-      })
+      const looking = Effect.map(Clock.currentTimeMillis, (nowMs) => ({ nowMs, staleAfterMs: options.staleAfterMs }))
+      const showUnsafe = makeShowUnsafe(members.breakerUnsafe, options.staleAfterMs)
+      const node = (name: string) =>
+        Effect.flatMap(find(name), (state) => Effect.clockWith((clock) => Effect.sync(() => showUnsafe(state, clock))))
 
       return Fleet.of({
-        nodes: Effect.map(registry.state, (state) => Array.from(state.nodes.values(), viewNode)),
-        node: (name) => Effect.map(find(name), viewNode),
-        processes: (name) => Effect.map(find(name), (node) => Array.from(node.processes.values())),
-        snapshot: Effect.map(registry.state, viewFleet),
-        operate
+        nodes: Effect.flatMap(registry.state, (state) =>
+          Effect.clockWith((clock) =>
+            Effect.sync(() => Array.from(state.nodes.values(), (each) => showUnsafe(each, clock)))
+          )
+        ),
+        node,
+        processes: (name) => Effect.map(find(name), ({ processes }) => Array.from(processes.values())),
+        process: (name, id) =>
+          Effect.flatMap(find(name), ({ processes }) => {
+            const process = processes.get(formatId(id))
+            return process === undefined
+              ? Effect.fail(new UnknownProcess({ node: name, group: id.group, name: id.name }))
+              : Effect.succeed(process)
+          }),
+        snapshot: Effect.zipWith(registry.state, looking, viewFleet),
+        operate,
+        update,
+        readLog: Effect.fn("Fleet.readLog")(function* (log, { from, lengthBytesMax }) {
+          const range = { from, lengthBytesMax: Math.min(lengthBytesMax, logBytesMax) }
+          return yield* members
+            .within(log.node, ({ driver }) => driver.readLog(log, log.channel, range))
+            .pipe(within("readLog", readLogMs), Effect.catchTag("NodeError", unknownProcess(log.node, log)))
+        }),
+        followLog: (log) =>
+          Stream.unwrap(
+            Effect.map(members.get(log.node), ({ driver, gone }) =>
+              Stream.interruptWhen(driver.followLog(log, log.channel), Deferred.await(gone))
+            )
+          ),
+        reread: Effect.fn("Fleet.reread")(function* (name) {
+          return yield* members.within(name, ({ driver }) => driver.reread).pipe(within("reread", readLogMs))
+        }),
+        refresh: Effect.fn("Fleet.refresh")(function* (name) {
+          yield* members.within(name, ({ poller }) => Effect.timeoutOption(poller.refresh, refreshMsMax.asked))
+          return yield* node(name)
+        }),
+        add: members.add,
+        remove: members.remove
       })
     })
   )

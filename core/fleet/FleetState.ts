@@ -6,33 +6,52 @@ import { DateTime } from "effect"
 import { formatId } from "../domain/Process.ts"
 import type { ProcessInfo } from "../domain/Process.ts"
 import type { FleetChange, FleetEvent } from "../domain/FleetEvent.ts"
-import type { DownReason, FleetSnapshot, NodeStatus, NodeView } from "../domain/Node.ts"
+import type { DownReason, FleetSnapshot, NodeIdentity, NodeStatus, NodeView } from "../domain/Node.ts"
+import { restartSeen } from "./Incarnation.ts"
+import { NodeMap } from "./NodeMap.ts"
 
 /** What the configuration says of a node. */
 export interface NodeEntry {
   readonly name: string
   readonly environment: string | undefined
   readonly kind: "supervisord" | "local"
+  /** Who must answer there (NodeGuard checks it); absent, whoever does. */
+  readonly identifier?: string | undefined
 }
 
 export interface NodeState {
   readonly entry: NodeEntry
+  /** Which addition of a node this is: another one of the same name has another number. */
+  readonly addition: number
   readonly status: NodeStatus
   readonly reason: DownReason | undefined
   readonly sinceMs: number
   readonly lastSeenMs: number | undefined
+  /** From 1 on; see Incarnation. */
+  readonly incarnation: number
+  /** As it said last, undefined when it never did. */
+  readonly identity: NodeIdentity | undefined
   /** Last known processes by `group:name`, in the node's order. */
   readonly processes: ReadonlyMap<string, ProcessInfo>
+  /** How many of them are in each state. */
+  readonly counts: Readonly<Record<string, number>>
 }
 
 export interface FleetState {
   readonly seq: number
-  readonly nodes: ReadonlyMap<string, NodeState>
+  /** Nodes added so far, removed ones included. */
+  readonly additions: number
+  readonly nodes: NodeMap<NodeState>
 }
 
 /** What a poll brought: all processes of the node, or the reason why there is no answer. */
 export type PollResult =
-  | { readonly _tag: "Answered"; readonly processes: ReadonlyArray<ProcessInfo> }
+  | {
+      readonly _tag: "Answered"
+      readonly processes: ReadonlyArray<ProcessInfo>
+      /** Absent when it was not asked for in this poll, or the node cannot tell. */
+      readonly identity?: NodeIdentity | undefined
+    }
   | { readonly _tag: "Failed"; readonly reason: DownReason }
 
 export interface Transition {
@@ -40,67 +59,137 @@ export interface Transition {
   readonly events: ReadonlyArray<FleetEvent>
 }
 
-export const empty: FleetState = { seq: 0, nodes: new Map() }
+/** What a view needs beside the state. Wall clock milliseconds. */
+export interface ViewOptions {
+  readonly nowMs: number
+  /** A node that is up and was not heard of for longer is stale. */
+  readonly staleAfterMs: number
+}
+
+export const empty: FleetState = { seq: 0, additions: 0, nodes: NodeMap.of([]) }
 
 /** Adds a node; one of that name stays as it is. */
-export const addNode = (state: FleetState, entry: NodeEntry, nowMs: number): FleetState => {
-  if (state.nodes.has(entry.name)) return state
+export const addNode = (state: FleetState, entry: NodeEntry, nowMs: number): Transition => {
+  if (state.nodes.has(entry.name)) return { state, events: [] }
+  const additions = state.additions + 1
   const node: NodeState = {
     entry,
+    addition: additions,
     status: "connecting",
     reason: undefined,
     sinceMs: nowMs,
     lastSeenMs: undefined,
-    processes: new Map()
+    incarnation: 1,
+    identity: undefined,
+    processes: new Map(),
+    counts: {}
   }
-  return { ...state, nodes: new Map([...state.nodes, [entry.name, node]]) }
+  const nodes = state.nodes.with(entry.name, node)
+  // It is stale at any time: it is not up.
+  const view = viewNode(node, { nowMs, staleAfterMs: 0 })
+  return number({ ...state, additions, nodes }, [{ type: "node.added", node: entry.name, view }], nowMs)
 }
 
-/** Removes a node; its processes are told as removed. */
-export const removeNode = (state: FleetState, name: string, nowMs: number): Transition => {
-  const node = state.nodes.get(name)
+/** Removes a node; its processes are told as removed first. With a number, only if it is that addition of it. */
+export const removeNode = (state: FleetState, name: string, nowMs: number, addition?: number): Transition => {
+  const node = find(state, name, addition)
   if (node === undefined) return { state, events: [] }
-  const nodes = new Map(state.nodes)
-  nodes.delete(name)
+  const nodes = state.nodes.without(name)
   const changes = Array.from(node.processes.values(), ({ group, name: process }): FleetChange => ({
     type: "process.removed",
     node: name,
     group,
     name: process
   }))
-  return number({ ...state, nodes }, changes, nowMs)
+  return number({ ...state, nodes }, [...changes, { type: "node.removed", node: name }], nowMs)
 }
 
-/** Takes in what a poll brought. A poll of a node that is gone changes nothing. */
-export const recordPoll = (state: FleetState, name: string, result: PollResult, nowMs: number): Transition => {
-  const before = state.nodes.get(name)
+/**
+ * Takes in what a poll brought. A poll of a node that is gone changes nothing; with a number, neither does one of
+ * another addition of it.
+ */
+export const recordPoll = (
+  state: FleetState,
+  name: string,
+  result: PollResult,
+  nowMs: number,
+  addition?: number
+): Transition => {
+  const before = find(state, name, addition)
   if (before === undefined) return { state, events: [] }
-  const after = afterPoll(before, result, nowMs)
-  const nodes = new Map(state.nodes).set(name, after)
+  const { node: after, restarted } =
+    result._tag === "Failed" ? failed(before, result.reason, nowMs) : answered(before, result, nowMs)
+  if (after === before) return { state, events: [] }
+  const nodes = state.nodes.with(name, after)
   return number(
     { ...state, nodes },
-    [...statusChange(before, after), ...processChanges(name, before.processes, after.processes)],
+    [...statusChange(before, after), ...restarted, ...processChanges(name, before.processes, after.processes)],
     nowMs
   )
 }
 
-const afterPoll = (before: NodeState, result: PollResult, nowMs: number): NodeState => {
-  if (result._tag === "Failed") {
-    return {
-      ...before,
-      status: "down",
-      reason: result.reason,
-      sinceMs: before.status === "down" ? before.sinceMs : nowMs
-    }
-  }
+/** Numbers a change that leaves the nodes as they are. */
+export const tell = (state: FleetState, change: FleetChange, nowMs: number): Transition =>
+  number(state, [change], nowMs)
+
+const find = (state: FleetState, name: string, addition: number | undefined): NodeState | undefined => {
+  const node = state.nodes.get(name)
+  return node === undefined || addition === undefined || node.addition === addition ? node : undefined
+}
+
+interface Polled {
+  readonly node: NodeState
+  readonly restarted: ReadonlyArray<FleetChange>
+}
+
+/** That the console did not ask says nothing new of a node that is down, and never why. */
+const isRefusal = ({ code }: DownReason): boolean => code === "CircuitOpen" || code === "Busy"
+
+const failed = (before: NodeState, reason: DownReason, nowMs: number): Polled => {
+  const isDown = before.status === "down"
+  if (isDown && (isRefusal(reason) || isSameReason(before.reason, reason))) return { node: before, restarted: [] }
   return {
-    ...before,
-    status: "up",
-    reason: undefined,
-    sinceMs: before.status === "up" ? before.sinceMs : nowMs,
-    lastSeenMs: nowMs,
-    processes: new Map(result.processes.map((process) => [formatId(process), process]))
+    node: { ...before, status: "down", reason, sinceMs: isDown ? before.sinceMs : nowMs },
+    restarted: []
   }
+}
+
+const isSameReason = (before: DownReason | undefined, after: DownReason): boolean =>
+  before !== undefined && before.code === after.code && before.message === after.message
+
+const answered = (
+  before: NodeState,
+  result: Extract<PollResult, { readonly _tag: "Answered" }>,
+  nowMs: number
+): Polled => {
+  const processes = new Map(result.processes.map((process) => [formatId(process), process]))
+  const identity = result.identity ?? before.identity
+  const why = restartSeen(before, { identity: result.identity, processes }, before.status === "down")
+  const incarnation = why === undefined ? before.incarnation : before.incarnation + 1
+  const name = before.entry.name
+  return {
+    node: {
+      ...before,
+      status: "up",
+      reason: undefined,
+      sinceMs: before.status === "up" ? before.sinceMs : nowMs,
+      lastSeenMs: nowMs,
+      incarnation,
+      identity,
+      processes,
+      counts: countStates(result.processes)
+    },
+    restarted:
+      why === undefined
+        ? []
+        : [{ type: "node.restarted", node: name, incarnation, why, ...(identity === undefined ? {} : { identity }) }]
+  }
+}
+
+const countStates = (processes: ReadonlyArray<ProcessInfo>): Readonly<Record<string, number>> => {
+  const counts: Record<string, number> = {}
+  for (const { state } of processes) counts[state] = (counts[state] ?? 0) + 1
+  return counts
 }
 
 const statusChange = (before: NodeState, after: NodeState): ReadonlyArray<FleetChange> => {
@@ -139,26 +228,42 @@ const number = (state: FleetState, changes: ReadonlyArray<FleetChange>, nowMs: n
   return { state: { ...state, seq: state.seq + changes.length }, events }
 }
 
-/** How the API shows a node. */
-export const viewNode = (node: NodeState): NodeView => {
-  const counts: Record<string, number> = {}
-  for (const { state } of node.processes.values()) counts[state] = (counts[state] ?? 0) + 1
-  return {
-    name: node.entry.name,
-    ...(node.entry.environment === undefined ? {} : { environment: node.entry.environment }),
-    kind: node.entry.kind,
-    status: node.status,
-    ...(node.reason === undefined ? {} : { reason: node.reason }),
-    since: isoTime(node.sinceMs),
-    ...(node.lastSeenMs === undefined ? {} : { last_seen: isoTime(node.lastSeenMs) }),
-    processes: counts
-  }
+/** How the API shows a node. The same view again, as long as node and staleness are the same. */
+export const viewNode = (node: NodeState, options: ViewOptions): NodeView => {
+  const views = isStale(node, options) ? staleViews : freshViews
+  const known = views.get(node)
+  if (known !== undefined) return known
+  const view = makeView(node, views === staleViews)
+  views.set(node, view)
+  return view
 }
 
-export const viewFleet = (state: FleetState): FleetSnapshot => ({
+// A node is looked at much more often than it changes.
+const staleViews = new WeakMap<NodeState, NodeView>()
+const freshViews = new WeakMap<NodeState, NodeView>()
+
+const makeView = (node: NodeState, stale: boolean): NodeView => ({
+  name: node.entry.name,
+  ...(node.entry.environment === undefined ? {} : { environment: node.entry.environment }),
+  kind: node.entry.kind,
+  status: node.status,
+  ...(node.reason === undefined ? {} : { reason: node.reason }),
+  since: isoTime(node.sinceMs),
+  ...(node.lastSeenMs === undefined ? {} : { last_seen: isoTime(node.lastSeenMs) }),
+  stale,
+  incarnation: node.incarnation,
+  ...(node.identity === undefined ? {} : { identity: node.identity }),
+  processes: node.counts
+})
+
+/** Not up, or not heard of for too long. Last seen in the future means that the clock was set back: who knows when. */
+const isStale = ({ lastSeenMs, status }: NodeState, { nowMs, staleAfterMs }: ViewOptions): boolean =>
+  status !== "up" || lastSeenMs === undefined || Math.abs(nowMs - lastSeenMs) > staleAfterMs
+
+export const viewFleet = (state: FleetState, options: ViewOptions): FleetSnapshot => ({
   seq: state.seq,
   nodes: Array.from(state.nodes.values(), (node) => ({
-    node: viewNode(node),
+    node: viewNode(node, options),
     processes: Array.from(node.processes.values())
   }))
 })

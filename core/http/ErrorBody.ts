@@ -1,13 +1,41 @@
 /**
- * The one shape of every error that the API answers with (R7.1), and the one mapping from typed errors to it (R7.2).
+ * The one shape of every error that the API answers with (R7.1), and the schemas of its kinds.
  *
  * `code` is for programs and decides the status; `message` is for people; `details` names fields; `request_id` leads
  * to the log. Nothing from a cause or a stack gets in (R7.5).
  */
 import { Context, Effect, Schema } from "effect"
-import type { NodeError } from "../domain/NodeError.ts"
-import type { UnknownNode, UnknownProcess } from "../fleet/Fleet.ts"
 import type { JoinRefused } from "../hub/Hub.ts"
+
+const codes = [
+  "invalid_request",
+  "upgrade_required",
+  "unknown_route",
+  "unknown_node",
+  "unknown_process",
+  "unknown_batch",
+  "method_not_allowed",
+  "node_refused",
+  "nothing_selected",
+  "too_many_selected",
+  "payload_too_large",
+  "unsupported_media_type",
+  "internal",
+  "node_unsupported",
+  "node_unreachable",
+  "node_unauthorized",
+  "node_invalid_reply",
+  "node_wrong_identity",
+  "too_many_clients",
+  "too_many_batches",
+  "shutting_down",
+  "node_shutting_down",
+  "node_circuit_open",
+  "node_busy",
+  "node_timeout"
+] as const
+
+export type ErrorCode = (typeof codes)[number]
 
 /** Status by code: each code has exactly one. */
 export const statusByCode = {
@@ -16,69 +44,108 @@ export const statusByCode = {
   unknown_route: 404,
   unknown_node: 404,
   unknown_process: 404,
+  unknown_batch: 404,
   method_not_allowed: 405,
   node_refused: 409,
+  nothing_selected: 409,
+  too_many_selected: 409,
   payload_too_large: 413,
+  unsupported_media_type: 415,
   internal: 500,
+  node_unsupported: 501,
   node_unreachable: 502,
   node_unauthorized: 502,
   node_invalid_reply: 502,
+  node_wrong_identity: 502,
   too_many_clients: 503,
+  too_many_batches: 503,
   shutting_down: 503,
   node_shutting_down: 503,
+  node_circuit_open: 503,
+  node_busy: 503,
   node_timeout: 504
-} as const
+} as const satisfies Readonly<Record<ErrorCode, number>>
 
-export type ErrorCode = keyof typeof statusByCode
-
-const shape = <const Codes extends ReadonlyArray<ErrorCode>>(codes: Codes) =>
+const shape = <const Codes extends ReadonlyArray<ErrorCode>>(of: Codes) =>
   Schema.Struct({
     status: Schema.Literal("error"),
     message: Schema.String,
-    code: Schema.Literals(codes),
+    code: Schema.Literals(of),
     details: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
     request_id: Schema.String
   })
 
-export const ErrorBody = shape([
-  "invalid_request",
-  "upgrade_required",
-  "unknown_route",
-  "unknown_node",
-  "unknown_process",
-  "method_not_allowed",
-  "node_refused",
-  "payload_too_large",
-  "internal",
+/** Any error of the API. */
+export const ErrorBody = shape(codes)
+export type ErrorBody = typeof ErrorBody.Type
+
+const kind = <const Codes extends ReadonlyArray<ErrorCode>>(
+  identifier: string,
+  httpApiStatus: (typeof statusByCode)[Codes[number]],
+  description: string,
+  of: Codes
+) => shape(of).annotate({ httpApiStatus, identifier, description })
+
+export const InvalidRequest = kind(
+  "InvalidRequest",
+  400,
+  "The request is not of the form that the endpoint takes; `details.fields` names each bad, missing or extra field.",
+  ["invalid_request"]
+)
+export const UnknownNodeBody = kind("UnknownNode", 404, "The fleet has no node of this name.", ["unknown_node"])
+export const UnknownProcessBody = kind("UnknownProcess", 404, "The node has no such process.", ["unknown_process"])
+export const UnknownBatchBody = kind("UnknownBatch", 404, "There is no batch of this number, or no longer.", [
+  "unknown_batch"
+])
+export const NodeRefused = kind(
+  "NodeRefused",
+  409,
+  "The node refused; `details.fault` and `details.fault_code` are supervisord's name and number of the fault.",
+  ["node_refused"]
+)
+export const BadSelectionBody = kind("BadSelection", 409, "No process matches, or more than a batch may have.", [
+  "nothing_selected",
+  "too_many_selected"
+])
+export const PayloadTooLarge = kind("PayloadTooLarge", 413, "The body is larger than is taken.", ["payload_too_large"])
+export const UnsupportedMediaType = kind("UnsupportedMediaType", 415, "The body is no application/json.", [
+  "unsupported_media_type"
+])
+export const Internal = kind(
+  "Internal",
+  500,
+  "A bug of the console, which its log describes under the same request id.",
+  ["internal"]
+)
+export const NodeUnsupported = kind("NodeUnsupported", 501, "The node has no such ability.", ["node_unsupported"])
+export const NodeFailed = kind("NodeFailed", 502, "The node could not be talked to, or not understood.", [
   "node_unreachable",
   "node_unauthorized",
   "node_invalid_reply",
-  "too_many_clients",
-  "shutting_down",
-  "node_shutting_down",
+  "node_wrong_identity"
+])
+export const NodeNotAsked = kind(
+  "NodeNotAsked",
+  503,
+  "The node takes nothing now. With `node_circuit_open` and `node_busy` it was not asked; for the former, " +
+    "`details.retry_after_ms` and the header `retry-after` (seconds) say when it will be.",
+  ["node_shutting_down", "node_circuit_open", "node_busy"]
+)
+export const BatchRefused = kind(
+  "BatchRefused",
+  503,
+  "As many batches as allowed are under way, or the console ends.",
+  ["too_many_batches", "shutting_down"]
+)
+export const NodeTimeout = kind("NodeTimeout", 504, "The node did not answer in time; the call may have acted.", [
   "node_timeout"
 ])
-export type ErrorBody = typeof ErrorBody.Type
-
-export const InvalidRequest = shape(["invalid_request"]).annotate({ httpApiStatus: 400, identifier: "InvalidRequest" })
-export const Internal = shape(["internal"]).annotate({ httpApiStatus: 500, identifier: "Internal" })
-export const NodeNotFound = shape(["unknown_node"]).annotate({ httpApiStatus: 404, identifier: "UnknownNode" })
-export const ProcessNotFound = shape(["unknown_process"]).annotate({ httpApiStatus: 404, identifier: "UnknownProcess" })
-export const NodeRefused = shape(["node_refused"]).annotate({ httpApiStatus: 409, identifier: "NodeRefused" })
-export const NodeFailed = shape(["node_unreachable", "node_unauthorized", "node_invalid_reply"]).annotate({
-  httpApiStatus: 502,
-  identifier: "NodeFailed"
-})
-export const NodeShuttingDown = shape(["node_shutting_down"]).annotate({
-  httpApiStatus: 503,
-  identifier: "NodeShuttingDown"
-})
-export const NodeTimeout = shape(["node_timeout"]).annotate({ httpApiStatus: 504, identifier: "NodeTimeout" })
 
 /** Id of the request that is being answered; also in its log lines and in the answer's `x-request-id`. */
 export const RequestId = Context.Reference<string>("core/http/RequestId", { defaultValue: () => "" })
 
-interface ErrorParts<Code extends ErrorCode> {
+/** What an error says, beside the id of its request. */
+export interface ErrorParts<Code extends ErrorCode = ErrorCode> {
   readonly code: Code
   readonly message: string
   readonly details?: Readonly<Record<string, unknown>>
@@ -94,40 +161,16 @@ export const errorBody = <const Code extends ErrorCode>({ code, details, message
     request_id
   }))
 
-export const unknownNode = (error: UnknownNode) =>
-  fail({ code: "unknown_node", message: "there is no such node", details: { node: error.node } })
-
-export const unknownProcess = ({ group, name, node }: UnknownProcess) =>
-  fail({ code: "unknown_process", message: "the node has no such process", details: { node, group, name } })
-
-/**
- * A node that could not be asked or refused. The message is Muster's own wording; of the node's it holds no more than
- * the text of a fault.
- */
-export const nodeError = (error: NodeError) => {
-  const { message, reason } = error
-  switch (reason._tag) {
-    case "Fault":
-      return fail({ code: "node_refused", message, details: { fault: reason.name, fault_code: reason.code } })
-    case "Unreachable":
-    case "ConnectionLost":
-      return fail({ code: "node_unreachable", message })
-    case "Unauthorized":
-      return fail({ code: "node_unauthorized", message })
-    case "HttpStatus":
-    case "TooLarge":
-    case "Malformed":
-      return fail({ code: "node_invalid_reply", message })
-    case "ShuttingDown":
-      return fail({ code: "node_shutting_down", message })
-    case "TimedOut":
-      return fail({ code: "node_timeout", message })
+/** Why the hub admits nobody, for the answer before the upgrade. */
+export const joinRefused = ({ clientsMax, reason }: JoinRefused): ErrorParts<"too_many_clients" | "shutting_down"> => {
+  switch (reason) {
+    case "full":
+      return { code: "too_many_clients", message: `the hub serves ${clientsMax} clients already` }
+    case "address":
+      return { code: "too_many_clients", message: "the hub serves as many clients from this address as allowed" }
+    case "user":
+      return { code: "too_many_clients", message: "the hub serves as many clients of this user as allowed" }
+    case "closing":
+      return { code: "shutting_down", message: "the console is shutting down" }
   }
 }
-
-export const joinRefused = ({ clientsMax, reason }: JoinRefused): ErrorParts<"too_many_clients" | "shutting_down"> =>
-  reason === "full"
-    ? { code: "too_many_clients", message: `the hub serves ${clientsMax} clients already` }
-    : { code: "shutting_down", message: "the console is shutting down" }
-
-const fail = <const Code extends ErrorCode>(parts: ErrorParts<Code>) => Effect.flatMap(errorBody(parts), Effect.fail)

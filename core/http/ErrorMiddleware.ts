@@ -1,23 +1,20 @@
 /**
  * Around every request: its id, its log line, and the last place where anything that went wrong becomes the one error
- * shape: unknown routes, input that does not decode, and defects (logged with their cause, answered without it).
+ * shape: unknown routes, bodies that are too large or no JSON, input that does not decode, and defects (logged with
+ * their cause, answered without it).
  */
-import { Cause, Effect, Random, Result, SchemaIssue } from "effect"
-import { HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { ByteSize, Cause, Effect, Random, Result, SchemaIssue } from "effect"
+import { HttpIncomingMessage, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
 import { errorBody, RequestId, statusByCode } from "./ErrorBody.ts"
-import type { ErrorCode } from "./ErrorBody.ts"
-import { methodsAt } from "./Routes.ts"
+import type { ErrorParts } from "./ErrorBody.ts"
+import { bodyBytesMax, endpointAt, methodsAt } from "./Routes.ts"
 
 /** A request id that a client may send along: what is safe in a log and a header. */
 const acceptableId = /^[A-Za-z0-9._-]{1,64}$/
 
 /** An error as a response; `details` name fields. */
-export const errorResponse = (parts: {
-  readonly code: ErrorCode
-  readonly message: string
-  readonly details?: Readonly<Record<string, unknown>>
-}): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+export const errorResponse = (parts: ErrorParts): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.map(errorBody(parts), (body) => HttpServerResponse.jsonUnsafe(body, { status: statusByCode[parts.code] }))
 
 const requestId = Effect.gen(function* () {
@@ -31,13 +28,30 @@ const requestId = Effect.gen(function* () {
 /** Applied once, around the whole router. */
 export const middleware = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
   Effect.flatMap(requestId, (id) =>
-    app.pipe(
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => refusedBody(request) ?? app).pipe(
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodyBytesMax)),
       Effect.catchCause(respond),
       Effect.map(HttpServerResponse.setHeader("x-request-id", id)),
       Effect.annotateLogs({ request_id: id }),
       Effect.provideService(RequestId, id)
     )
   )
+
+const payloadTooLarge = errorResponse({
+  code: "payload_too_large",
+  message: `the request body is larger than ${bodyBytesMax} bytes`,
+  details: { bytes_max: bodyBytesMax }
+})
+
+/** The answer to a body that is not worth reading, by its headers; none when it is, or the endpoint reads none. */
+const refusedBody = ({ headers, method, url }: HttpServerRequest.HttpServerRequest) => {
+  const { hasBody, isApi } = endpointAt(method, pathOf(url))
+  if (isApi && Number(headers["content-length"] ?? 0) > bodyBytesMax) return payloadTooLarge
+  const type = headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase()
+  return hasBody && type !== undefined && type !== "application/json"
+    ? errorResponse({ code: "unsupported_media_type", message: "the request body has to be application/json" })
+    : undefined
+}
 
 const respond = <E>(
   cause: Cause.Cause<E>
@@ -48,9 +62,7 @@ const respond = <E>(
     const error: unknown = reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined
     if (HttpServerError.isHttpServerError(error)) return ofServerError(error, cause)
     if (isSchemaError(error) && error.kind !== "Body" && error.kind !== "ResponseHeaders") return ofSchemaError(error)
-    if (HttpApiError.HttpApiPayloadTooLarge.is(error)) {
-      return errorResponse({ code: "payload_too_large", message: "the request body is too large" })
-    }
+    if (HttpApiError.HttpApiPayloadTooLarge.is(error)) return payloadTooLarge
   }
   return internal(cause)
 }
@@ -63,15 +75,18 @@ const ofServerError = (error: HttpServerError.HttpServerError, cause: Cause.Caus
     case "RouteNotFound":
       return Effect.flatMap(HttpServerRequest.HttpServerRequest, ofUnknownRoute)
     case "RequestParseError":
+      if (error.reason.reason === "BodyTooLarge") return payloadTooLarge
       return errorResponse({ code: "invalid_request", message: "the request could not be read" })
     default:
       return internal(cause)
   }
 }
 
+const pathOf = (url: string): string => url.split("?", 1)[0] ?? url
+
 /** No route takes the request: the path is no path, takes other methods, or does not exist. */
 const ofUnknownRoute = ({ method, url }: HttpServerRequest.HttpServerRequest) => {
-  const path = url.split("?", 1)[0] ?? url
+  const path = pathOf(url)
   if (Result.isFailure(Result.try(() => decodeURIComponent(path)))) {
     return errorResponse({ code: "invalid_request", message: "the path holds a % that is no escape of UTF-8" })
   }
@@ -94,7 +109,7 @@ const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** Which input is wrong and why, field by field (R7.3). */
 const ofSchemaError = (error: HttpApiError.HttpApiSchemaError) => {
-  const where = error.kind.toLowerCase()
+  const where = error.kind === "Payload" ? "body" : error.kind.toLowerCase()
   const fields = formatIssues(error.cause.issue).issues.map(({ message, path = [] }) => ({
     field: [where, ...path.map((part) => String(typeof part === "object" ? part.key : part))].join("."),
     message

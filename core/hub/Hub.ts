@@ -1,50 +1,76 @@
 /**
  * The hub: who is connected, and what each is sent.
  *
- * - One fiber takes events from the bus and puts each, encoded once, into the outbox of every client that wants it. It
- *   never waits for a client and never changes the set of clients (R1.2, R1.5).
- * - Each client has a cleanup fiber of its own, owned by the hub. Whoever finds that a client has to go (its session,
- *   the broadcast, the heartbeat, shutdown) completes `closing`; only the cleanup fiber removes it.
- * - Who is a member and whose session is not over is one immutable value, changed in single steps.
+ * - The bus hands it one event after another. Each is encoded once and put into the outbox of every client that wants
+ *   it; that never waits for a client and never changes the set of clients (R1.2, R1.5).
+ * - One cleanup fiber removes clients. Whoever finds that a client has to go (its session, the broadcast, the
+ *   heartbeat, shutdown) only asks for it: at most once a client, so what waits for the fiber is bounded.
+ * - The last numbered events are kept: a client that comes back is sent what it missed instead of a snapshot.
  */
-import { Context, Deferred, Effect, Exit, Layer, MutableRef, Ref, Schema, Scope } from "effect"
+import { Context, Deferred, Effect, Layer, Random, Schema, Scope } from "effect"
 import { EventBus } from "../bus/EventBus.ts"
-import type { FleetEvent } from "../domain/FleetEvent.ts"
+import type { BusEvent } from "../bus/BusEvent.ts"
 import { Fleet } from "../fleet/Fleet.ts"
-import * as Outbox from "./Outbox.ts"
-import type { SlowClientPolicy } from "./Outbox.ts"
-import { CloseCode, wants } from "./Protocol.ts"
+import { LogFollow } from "../fleet/LogFollow.ts"
+import { Components } from "../health/Components.ts"
+import * as Cleanup from "./Cleanup.ts"
+import { EventRing } from "./EventRing.ts"
+import * as LogLeases from "./LogLeases.ts"
+import { Members } from "./Members.ts"
+import type { Member, Origin, Refusal } from "./Members.ts"
+import * as OutFrame from "./OutFrame.ts"
+import type { Outbox, SlowClientPolicy } from "./Outbox.ts"
+import { goingAway, wants } from "./Protocol.ts"
 import type { CloseReason, Subscription } from "./Protocol.ts"
 
 export interface HubOptions {
   readonly clientsMax: number
+  readonly clientsPerAddressMax: number
+  readonly clientsPerUserMax: number
+  /** Numbered events that a client may have missed and still get when it comes back. */
+  readonly eventsKept: number
+  /** Bounds its bytes too: 16 KiB for each frame. */
   readonly outboxFramesMax: number
   readonly slowClientPolicy: SlowClientPolicy
-  /** Told to clients in `hello`; see Session. */
+  readonly logsPerClientMax: number
+  /** Told to clients in `hello`; see Heartbeat. */
   readonly heartbeatIntervalMs: number
   /** The longest wait at shutdown for clients to be told and their sessions to end. */
   readonly closeTimeoutMs: number
 }
 
-/** No client is admitted: as many as allowed are connected, or the console shuts down. */
+/** No client is admitted: as many as allowed are connected, in all or from there, or the console shuts down. */
 export class JoinRefused extends Schema.TaggedError<JoinRefused>()("JoinRefused", {
-  reason: Schema.Literals(["full", "closing"]),
+  reason: Schema.Literals(["full", "closing", "address", "user"]),
+  /** The limit that is reached. */
   clientsMax: Schema.Int
 }) {}
+
+/** Who joins, and with what. */
+export interface Joining extends Origin {
+  /** The last event that it knows, and of which stream; without a stream that of this console is meant. */
+  readonly since?: number | undefined
+  readonly stream?: string | undefined
+  /** What it wants from the start; logs are followed only later. */
+  readonly subscription?: Omit<Subscription, "logs">
+}
 
 /** A connected client, for the session that serves it. */
 export interface Client {
   readonly id: number
-  readonly outbox: Outbox.Outbox
-  /** Changes what it gets; events broadcast later follow it, and `answer` comes before them. */
-  readonly subscribe: (subscription: Subscription, answer: string) => Effect.Effect<void>
+  readonly outbox: Outbox
+  /**
+   * Changes what it gets and answers by `subscribed`; events broadcast later follow it. Refused, with an `error` frame
+   * and no change, when it names too many logs. A log that cannot be followed is told by an `error` frame afterwards.
+   */
+  readonly subscribe: (subscription: Subscription) => Effect.Effect<void>
   /** Puts a frame that is no event into the outbox. */
   readonly send: (text: string) => Effect.Effect<void>
   /** Asks for the client to be removed; the first reason counts. */
   readonly close: (reason: CloseReason) => Effect.Effect<void>
   /** Why it has to go, once it has to. */
   readonly closing: Effect.Effect<CloseReason>
-  /** Waits until it is no member any more: it is not counted and nothing is broadcast to it. */
+  /** Waits until it is no member any more: it is not counted, nothing is broadcast to it, and it follows no log. */
   readonly gone: Effect.Effect<void>
   /** Says that its session is over. The hub holds nothing of it afterwards. */
   readonly leave: Effect.Effect<void>
@@ -54,180 +80,202 @@ export interface HubCounts {
   readonly connected: number
   readonly joined: number
   readonly left: number
+  /** Clients that had to go because they did not read fast enough. */
+  readonly slow: number
+  /** Clients that were not admitted. */
+  readonly refused: number
+  /** Sessions that are not over; at rest as many as are connected. */
+  readonly sessions: number
+  /** Logs that are followed, those of each client counted. */
+  readonly logs: number
+  /** Frames that connections were given, and their bytes without framing. */
+  readonly framesSent: number
+  readonly bytesSent: number
+  /** Number of the newest event. */
+  readonly seq: number
 }
 
 export class Hub extends Context.Service<
   Hub,
   {
     /**
-     * Adds a client; its outbox opens with the snapshot of the fleet. In the end the caller must `close` it, and
-     * `leave` once nothing is under way for it any more.
+     * Adds a client; its outbox opens with what it missed or the snapshot of the fleet. In the end the caller must
+     * `close` it, and `leave` once nothing is under way for it any more.
      */
-    readonly join: Effect.Effect<Client, JoinRefused>
+    readonly join: (joining?: Joining) => Effect.Effect<Client, JoinRefused>
     readonly counts: Effect.Effect<HubCounts>
     /** Admits nobody any more, asks all clients to leave, and waits a bounded time until their sessions are over. */
     readonly close: Effect.Effect<void>
   }
 >()("core/hub/Hub") {}
 
-interface Member {
-  readonly id: number
-  readonly outbox: Outbox.Outbox
-  readonly subscription: Subscription
-  readonly closing: Deferred.Deferred<CloseReason>
-  readonly gone: Deferred.Deferred<void>
-  readonly left: Deferred.Deferred<void>
-}
+/**
+ * Bytes that an outbox may hold for each of the frames that it may: far more than an event has, and 4 MiB with the 256
+ * frames that are the default.
+ */
+const bytesPerFrame = 16 * 1_024
 
-/** What a member consists of from the start. */
-type Parts = Pick<Member, "outbox" | "closing" | "gone" | "left">
+/** Name of the hub as a component. */
+const component = "hub"
 
-interface HubState {
-  readonly members: ReadonlyMap<number, Member>
-  /** Sessions that are not over, by client: of members, and of those that are being told why they had to go. */
-  readonly sessions: ReadonlyMap<number, Deferred.Deferred<void>>
-  readonly joined: number
-  readonly closed: boolean
-}
-
-export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | Fleet> =>
+export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | Fleet | LogFollow | Components> =>
   Layer.effect(
     Hub,
     Effect.gen(function* () {
       const bus = yield* EventBus
       const fleet = yield* Fleet
+      const components = yield* Components
       const scope = yield* Effect.scope
-      const state = yield* Ref.make<HubState>({ members: new Map(), sessions: new Map(), joined: 0, closed: false })
+      const members = new Members(options, {
+        framesMax: options.outboxFramesMax,
+        bytesMax: options.outboxFramesMax * bytesPerFrame,
+        policy: options.slowClientPolicy
+      })
+      const ring = new EventRing(options.eventsKept)
+      const stream = yield* drawStream
+      const leases = LogLeases.make(members, scope, yield* LogFollow, options.logsPerClientMax)
 
-      const subscription = yield* bus.subscribe
-      yield* subscription.take.pipe(
-        Effect.flatMap((event) => broadcast(state, event)),
-        Effect.forever,
-        Effect.withSpan("Hub.broadcast"),
-        Effect.forkIn(scope)
+      const counts = Effect.sync((): HubCounts => {
+        const { connected, joined, leases: logs, refused, sent, sessionsOpen: sessions, slow } = members
+        const left = joined - connected
+        const { bytes: bytesSent, frames: framesSent } = sent
+        return { connected, joined, left, slow, refused, sessions, logs, framesSent, bytesSent, seq: ring.seq }
+      })
+      yield* components.register(
+        component,
+        Effect.map(counts, ({ connected, refused, slow }) => ({ clients: connected, slow, refused }))
       )
+      yield* Cleanup.start(members, scope, (message) => components.failed(component, message))
+      yield* bus.subscribe({ name: "hub", handle: (event) => report(broadcast(members, ring, event), components) })
+      // Events of before are in the snapshot of every client; only what is lost from here on is a hole.
+      ring.begin((yield* fleet.snapshot).seq)
 
-      const remove = (id: number) =>
-        Ref.update(state, (before) => ({ ...before, members: without(before.members, id) }))
-
-      const join = Effect.uninterruptible(
-        Effect.gen(function* () {
-          const outbox = yield* Outbox.make({ framesMax: options.outboxFramesMax, policy: options.slowClientPolicy })
-          const parts: Parts = {
-            outbox,
-            closing: yield* Deferred.make<CloseReason>(),
-            gone: yield* Deferred.make<void>(),
-            left: yield* Deferred.make<void>()
+      const greeting = { stream, heartbeat_ms: options.heartbeatIntervalMs }
+      const greet = (member: Member, joining: Joining) =>
+        Effect.suspend(() => {
+          const hello = (resumed: boolean) => OutFrame.plain({ type: "hello", client: member.id, ...greeting, resumed })
+          // One atomic step: what is broadcast next is the event after the last of these.
+          const missed = missedBy(ring, stream, joining)
+          if (missed !== undefined) {
+            const wanted = missed.filter(({ event }) => wants(member.subscription, event))
+            member.outbox.open([hello(true), ...wanted.map(({ frame }) => frame)], ring.seq)
+            return Effect.void
           }
-          const admitted = yield* Ref.modify(state, (before) => admit(before, options.clientsMax, parts))
-          if (typeof admitted === "string")
-            return yield* new JoinRefused({ reason: admitted, clientsMax: options.clientsMax })
-          const id = admitted
-          yield* Deferred.await(parts.closing).pipe(
-            Effect.ensuring(Effect.andThen(remove(id), Deferred.succeed(parts.gone, undefined))),
-            Effect.withSpan("Hub.cleanup", { attributes: { client: id } }),
-            Effect.forkIn(scope, { startImmediately: true })
-          )
           // The client is a member before the snapshot is taken: what is broadcast in between waits in its outbox, so
           // that nothing falls between the snapshot and the first event.
-          const snapshot = yield* fleet.snapshot
-          yield* outbox.open(
-            [
-              JSON.stringify({ type: "hello", client: id, heartbeat_ms: options.heartbeatIntervalMs }),
-              JSON.stringify({ type: "snapshot", ...snapshot })
-            ],
-            snapshot.seq
+          return Effect.map(fleet.snapshot, (snapshot) =>
+            member.outbox.open([hello(false), OutFrame.plain({ type: "snapshot", ...snapshot })], snapshot.seq)
           )
-          return makeClient(state, id, parts)
         })
-      )
 
-      const close = shutdown(state, options.closeTimeoutMs)
+      const join = (joining: Joining = {}) =>
+        Effect.uninterruptible(
+          Effect.gen(function* () {
+            const { address, subscription = {}, user } = joining
+            const member = members.admit({ address, user }, subscription)
+            if (isRefusal(member)) return yield* new JoinRefused(member)
+            yield* greet(member, joining)
+            return new MemberClient(members, leases, member)
+          })
+        )
+
+      const close = shutdown(members, options.closeTimeoutMs)
       yield* Scope.addFinalizer(scope, close)
-      return Hub.of({
-        join,
-        close,
-        counts: Effect.map(Ref.get(state), ({ joined, members }) => ({
-          connected: members.size,
-          joined,
-          left: joined - members.size
-        }))
-      })
+      return Hub.of({ join, close, counts })
     })
   )
 
+/** An id that no other start of the console has. */
+const drawStream = Effect.map(
+  Effect.all([Random.nextIntBetween(0, 0xffffffff), Random.nextIntBetween(0, 0xffffffff)]),
+  (parts) => parts.map((part) => part.toString(16).padStart(8, "0")).join("")
+)
+
+const isRefusal = (admitted: Member | Refusal): admitted is Refusal => "reason" in admitted
+
+/** The events that it missed; undefined when it has to take the snapshot. */
+const missedBy = (ring: EventRing, stream: string, joining: Joining) =>
+  joining.since === undefined || (joining.stream !== undefined && joining.stream !== stream)
+    ? undefined
+    : ring.after(joining.since)
+
 /**
- * Puts the event into the outboxes and asks those clients to leave whose outbox refuses it. One atomic step, the look
- * at the members included: a subscription that was answered before it is the one that counts.
+ * Puts the event into the outboxes; gives the numbers of events that were lost before it. One atomic step, the look at
+ * the members included: a subscription that was answered before it is the one that counts.
  */
-const broadcast = (state: Ref.Ref<HubState>, event: FleetEvent): Effect.Effect<void> =>
+const broadcast = (members: Members, ring: EventRing, event: BusEvent): Effect.Effect<OutFrame.Gap | undefined> =>
   Effect.sync(() => {
-    const frame = { text: JSON.stringify(event), seq: event.seq }
-    for (const member of Ref.getUnsafe(state).members.values()) {
-      if (wants(member.subscription, event) && !member.outbox.pushUnsafe(frame)) {
-        Deferred.doneUnsafe(member.closing, Exit.succeed(slowClient))
-      }
+    if (event.type === "log") {
+      members.broadcastLog(event)
+      return undefined
     }
+    if (event.type === "component.status") {
+      members.broadcast(event, OutFrame.plain(event))
+      return undefined
+    }
+    const added = ring.add(event)
+    if (added._tag === "Old") return undefined
+    if (added.hole !== undefined) members.tellHole(added.hole)
+    members.broadcast(event, added.kept.frame)
+    return added.hole
   })
 
-const slowClient: CloseReason = { code: CloseCode.slowClient, reason: "too slow: the outbox is full" }
+const report = (broadcasting: Effect.Effect<OutFrame.Gap | undefined>, components: Components["Service"]) =>
+  Effect.flatMap(broadcasting, (hole) => {
+    if (hole === undefined) return components.succeeded(component)
+    const message = `events ${hole.from} to ${hole.to} were lost on the bus; clients were told`
+    return Effect.andThen(Effect.logWarning(message), components.errored(component, message))
+  })
 
-const admit = (
-  before: HubState,
-  clientsMax: number,
-  parts: Parts
-): readonly [number | JoinRefused["reason"], HubState] => {
-  if (before.closed) return ["closing", before]
-  if (before.members.size >= clientsMax) return ["full", before]
-  const id = before.joined + 1
-  const members = new Map(before.members).set(id, { ...parts, id, subscription: {} })
-  const sessions = new Map(before.sessions).set(id, parts.left)
-  return [id, { ...before, members, sessions, joined: id }]
-}
+/** A class, because one of its objects is far smaller than an object with a closure for each function. */
+class MemberClient implements Client {
+  private readonly members: Members
+  private readonly leases: LogLeases.LogLeases
+  private readonly member: Member
 
-const without = <A>(all: ReadonlyMap<number, A>, id: number): ReadonlyMap<number, A> => {
-  const rest = new Map(all)
-  rest.delete(id)
-  return rest
-}
-
-const makeClient = (state: Ref.Ref<HubState>, id: number, { closing, gone, left, outbox }: Parts): Client => {
-  const push = (text: string) => {
-    if (!outbox.pushUnsafe({ text, seq: undefined })) Deferred.doneUnsafe(closing, Exit.succeed(slowClient))
+  constructor(members: Members, leases: LogLeases.LogLeases, member: Member) {
+    this.members = members
+    this.leases = leases
+    this.member = member
   }
-  return {
-    id,
-    outbox,
-    // One atomic step, so that the answer stands between the events of before and those of after. The push comes last:
-    // it may end the client, and its cleanup changes the state there and then.
-    subscribe: (subscription, answer) =>
-      Effect.sync(() => {
-        const before = Ref.getUnsafe(state)
-        const member = before.members.get(id)
-        if (member === undefined) return
-        const members = new Map(before.members).set(id, { ...member, subscription })
-        MutableRef.set(state.ref, { ...before, members })
-        push(answer)
-      }),
-    send: (text) => Effect.sync(() => push(text)),
-    close: (reason) => Effect.asVoid(Deferred.succeed(closing, reason)),
-    closing: Deferred.await(closing),
-    gone: Deferred.await(gone),
-    leave: Effect.andThen(
-      Ref.update(state, (before) => ({ ...before, sessions: without(before.sessions, id) })),
-      Deferred.succeed(left, undefined)
-    )
+
+  get id(): number {
+    return this.member.id
+  }
+
+  get outbox(): Outbox {
+    return this.member.outbox
+  }
+
+  subscribe(subscription: Subscription): Effect.Effect<void> {
+    return this.leases.subscribe(this.member, subscription)
+  }
+
+  send(text: string): Effect.Effect<void> {
+    return Effect.sync(() => this.members.push(this.member, new OutFrame.OutFrame(text)))
+  }
+
+  close(reason: CloseReason): Effect.Effect<void> {
+    return Effect.sync(() => this.members.dismiss(this.member, reason))
+  }
+
+  get closing(): Effect.Effect<CloseReason> {
+    return Deferred.await(this.member.closing)
+  }
+
+  get gone(): Effect.Effect<void> {
+    return Deferred.await(this.member.gone)
+  }
+
+  get leave(): Effect.Effect<void> {
+    return Effect.sync(() => this.members.end(this.member))
   }
 }
 
-const goingAway: CloseReason = { code: CloseCode.goingAway, reason: "the console shuts down" }
-
-const shutdown = (state: Ref.Ref<HubState>, timeoutMs: number) =>
-  Effect.gen(function* () {
-    const { members, sessions } = yield* Ref.updateAndGet(state, (before) => ({ ...before, closed: true }))
-    yield* Effect.forEach(members.values(), (member) => Deferred.succeed(member.closing, goingAway), { discard: true })
+const shutdown = (members: Members, timeoutMs: number) =>
+  Effect.suspend(() =>
     // A member is gone at once; its session has yet to tell it so. The server would cut that short.
-    yield* Effect.forEach(sessions.values(), (left) => Deferred.await(left), { discard: true }).pipe(
+    Effect.forEach(members.close(goingAway), (left) => Deferred.await(left), { discard: true }).pipe(
       Effect.timeoutOption(timeoutMs)
     )
-  })
+  )

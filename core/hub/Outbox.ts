@@ -1,108 +1,170 @@
 /**
- * The outbox of one client: frames waiting to be written, at most `framesMax`.
+ * The outbox of one client: frames waiting to be written, at most `framesMax`, and of more than one no more than
+ * `bytesMax` bytes. Synchronous: each call is one step.
  *
- * `push` never waits, so a slow client cannot hold up the hub. When the outbox is full, the policy decides:
+ * A frame of an event is the same object in every outbox, so that it costs each client that does not read no more than
+ * a reference. The bytes are bounded for what is a client's own: answers to it, which may be as large as its frames.
+ *
+ * `push` never waits, so a slow client cannot hold up the hub. When the outbox is full, whoever writes it is first
+ * asked to take what it can at once. Then the policy decides:
  * - `disconnect`: the frame is refused and the hub closes the client;
  * - `dropOldest`: the oldest event makes room, and a `gap` frame stands in its place, so that the client is told which
- *   numbers it missed. A frame that is no event is refused when no event is there to make room.
+ *   numbers it missed; a piece of a log is made up for by a note. A frame that is neither is refused when nothing is
+ *   there to make room.
  *
  * Once it has refused a frame it refuses all: nothing follows a hole that the client was not told of.
  */
-import { Effect, Latch } from "effect"
+import { gap as gapFrame } from "./OutFrame.ts"
+import type { Gap, OutFrame } from "./OutFrame.ts"
 
 export type SlowClientPolicy = "disconnect" | "dropOldest"
 
-/** A frame on its way out. Events carry their number, everything else does not. */
-export interface OutFrame {
-  readonly text: string
-  readonly seq: number | undefined
-}
-
-/** The numbers of events that were dropped, both ends included. */
-export interface Gap {
-  readonly from: number
-  readonly to: number
-}
-
 export interface OutboxOptions {
   readonly framesMax: number
+  /** Bytes of text in UTF-8. A frame that waits alone may be larger. */
+  readonly bytesMax: number
   readonly policy: SlowClientPolicy
 }
 
-export interface Outbox {
-  /** Adds a frame at the end; false when it was refused because the outbox is, or was, full. Synchronous. */
-  readonly pushUnsafe: (frame: OutFrame) => boolean
-  /**
-   * Puts these frames first, beyond `framesMax`, and lets all out. The last of them is a snapshot after event `seq`:
-   * events up to that number are part of it and are dropped, those that wait here and those that still come.
-   */
-  readonly open: (first: ReadonlyArray<string>, seq: number) => Effect.Effect<void>
-  /** All frames waiting, in order; waits until there is one and the outbox is open. */
-  readonly take: Effect.Effect<ReadonlyArray<string>>
-  /** Frames waiting now. */
-  readonly size: Effect.Effect<number>
+/** What was taken from the outboxes that share it. */
+export interface Sent {
+  frames: number
+  bytes: number
 }
 
-export const encodeGap = (gap: Gap): string => JSON.stringify({ type: "gap", from: gap.from, to: gap.to })
+/** Whoever writes the outbox to the connection. Called in the middle of a `push`: must not wait, nor push itself. */
+export interface Taker {
+  /** There is something to take. Called again and again until it is taken. */
+  readonly wake: () => void
+  /** It is full: the last chance to take, and only sensible when the connection takes more at once. */
+  readonly relieve: () => void
+}
 
-export const make = (options: OutboxOptions): Effect.Effect<Outbox> =>
-  Effect.sync(() => {
-    let opening: ReadonlyArray<string> = []
-    let frames: Array<OutFrame> = []
-    let refused = false
-    let gap: Gap | undefined
-    let opened = false
-    let skipUpTo = -1
-    const ready = Latch.makeUnsafe(false)
+const nothing: ReadonlyArray<OutFrame> = []
 
-    const dropOldest = (): boolean => {
-      const oldest = frames.findIndex((frame) => frame.seq !== undefined)
-      const seq = frames[oldest]?.seq
-      if (seq === undefined) return false
-      frames.splice(oldest, 1)
-      gap = { from: gap?.from ?? seq, to: seq }
-      return true
+export class Outbox {
+  private readonly options: OutboxOptions
+  private readonly sent: Sent
+  private opening = nothing
+  private frames: Array<OutFrame> = []
+  /** Of `frames`. */
+  private bytes = 0
+  private refused = false
+  private missed: Gap | undefined
+  /** Frames that stand in the place of pieces of logs that were dropped, one a log; they take no place of others. */
+  private notes: ReadonlyArray<OutFrame> = nothing
+  private opened = false
+  private skipUpTo = -1
+  private taker: Taker | undefined
+
+  constructor(options: OutboxOptions, sent: Sent) {
+    this.options = options
+    this.sent = sent
+  }
+
+  /** Adds a frame at the end; false when it was refused because the outbox is, or was, full. */
+  push(frame: OutFrame): boolean {
+    if (this.refused) return false
+    const due = this.without(frame)
+    if (due === undefined) return true
+    if (this.opened && this.isFullWith(1, due.bytes)) this.taker?.relieve()
+    this.frames.push(due)
+    this.bytes += due.bytes
+    while (this.isFullWith(0, 0)) {
+      if (this.options.policy === "dropOldest" && this.dropOldest()) continue
+      this.frames.pop()
+      this.bytes -= due.bytes
+      this.refused = true
+      return false
     }
+    if (this.opened) this.taker?.wake()
+    return true
+  }
 
-    const pushUnsafe = (frame: OutFrame): boolean => {
-      if (refused) return false
-      if (frame.seq !== undefined && frame.seq <= skipUpTo) return true
-      frames.push(frame)
-      if (frames.length > options.framesMax && (options.policy === "disconnect" || !dropOldest())) {
-        frames.pop()
-        refused = true
-        return false
-      }
-      if (opened) ready.openUnsafe()
-      return true
+  /**
+   * Puts these frames first, beyond `framesMax`, and lets all out. They tell everything up to event `seq`: events up
+   * to that number are dropped, those that wait here and those that still come.
+   */
+  open(first: ReadonlyArray<OutFrame>, seq: number): void {
+    this.skipUpTo = seq
+    this.opening = first
+    this.frames = this.frames.flatMap((frame) => this.without(frame) ?? [])
+    this.bytes = this.frames.reduce((sum, frame) => sum + frame.bytes, 0)
+    const { missed } = this
+    this.missed =
+      missed === undefined || missed.to <= seq ? undefined : { from: Math.max(missed.from, seq + 1), to: missed.to }
+    this.opened = true
+    this.taker?.wake()
+  }
+
+  /** All frames waiting, in order; none when it is empty or not open yet. */
+  take(): ReadonlyArray<OutFrame> {
+    if (!this.opened || this.size === 0) return nothing
+    const taken = this.told()
+    this.opening = nothing
+    this.frames = []
+    this.bytes = 0
+    this.missed = undefined
+    this.notes = nothing
+    this.sent.frames += taken.length
+    for (const frame of taken) this.sent.bytes += frame.bytes
+    return taken
+  }
+
+  /** Names who takes the frames from now on, and wakes it when there are some; undefined for nobody. */
+  attach(taker: Taker | undefined): void {
+    this.taker = taker
+    if (this.opened && this.size > 0) taker?.wake()
+  }
+
+  /** Frames waiting now. */
+  get size(): number {
+    return this.opening.length + this.frames.length
+  }
+
+  /** The frame without what the snapshot holds; undefined when nothing is left of it. */
+  private without(frame: OutFrame): OutFrame | undefined {
+    const { numbers } = frame
+    if (numbers === undefined || numbers.from > this.skipUpTo) return frame
+    return numbers.to <= this.skipUpTo ? undefined : gapFrame({ from: this.skipUpTo + 1, to: numbers.to })
+  }
+
+  /** Frames that take a place. */
+  private get counted(): number {
+    return this.frames.length - this.notes.length
+  }
+
+  /** Whether it is too much, with so many frames and bytes more. */
+  private isFullWith(frames: number, bytes: number): boolean {
+    const { bytesMax, framesMax } = this.options
+    if (this.counted + frames > framesMax) return true
+    return this.frames.length + frames > 1 && this.bytes + bytes > bytesMax
+  }
+
+  private dropOldest(): boolean {
+    const oldest = this.frames.findIndex(({ instead, numbers }) => numbers !== undefined || instead !== undefined)
+    const dropped = this.frames[oldest]
+    if (dropped === undefined) return false
+    const { instead, numbers } = dropped
+    this.bytes -= dropped.bytes
+    if (numbers !== undefined) this.missed = { from: this.missed?.from ?? numbers.from, to: numbers.to }
+    if (instead === undefined || this.notes.some(({ text }) => text === instead.text)) {
+      this.frames.splice(oldest, 1)
+    } else {
+      this.frames[oldest] = instead
+      this.bytes += instead.bytes
+      this.notes = [...this.notes, instead]
     }
+    return true
+  }
 
-    const open: Outbox["open"] = (first, seq) =>
-      Effect.sync(() => {
-        skipUpTo = seq
-        opening = first
-        frames = frames.filter((frame) => frame.seq === undefined || frame.seq > seq)
-        // What was dropped before the snapshot is in it, unless it came later.
-        gap = gap === undefined || gap.to <= seq ? undefined : { from: Math.max(gap.from, seq + 1), to: gap.to }
-        opened = true
-        ready.openUnsafe()
-      })
-
-    const drain = Effect.sync(() => {
-      const texts = frames.map((frame) => frame.text)
-      if (gap !== undefined) {
-        // The gap is older than every event that waits: it belongs before the first of them.
-        const first = frames.findIndex((frame) => frame.seq !== undefined)
-        texts.splice(first < 0 ? texts.length : first, 0, encodeGap(gap))
-      }
-      const taken = [...opening, ...texts]
-      opening = []
-      frames = []
-      gap = undefined
-      ready.closeUnsafe()
-      return taken
-    })
-
-    const size = Effect.sync(() => opening.length + frames.length)
-    return { pushUnsafe, open, take: Effect.andThen(ready.await, drain), size }
-  })
+  /** What waits, with what has to be said of what does not wait any more. */
+  private told(): ReadonlyArray<OutFrame> {
+    const { frames, missed, opening } = this
+    if (missed === undefined) return opening.length === 0 ? frames : [...opening, ...frames]
+    // The gap is older than every event that waits: it belongs before the first of them.
+    const first = frames.findIndex(({ numbers }) => numbers !== undefined)
+    const before = first < 0 ? frames.length : first
+    return [...opening, ...frames.slice(0, before), gapFrame(missed), ...frames.slice(before)]
+  }
+}

@@ -5,19 +5,25 @@
  */
 import { Clock, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Queue, Ref, Scope } from "effect"
 import type { ProcessInfo } from "../domain/Process.ts"
-import * as OutputRing from "./OutputRing.ts"
+import type { LogChannel } from "../domain/Log.ts"
+import { HostProcesses } from "./HostProcesses.ts"
+import type { LogFileOptions } from "./LogFile.ts"
 import type { ProgramConfig } from "./ProgramConfig.ts"
+import * as ProgramLog from "./ProgramLog.ts"
 import { step } from "./ProgramMachine.ts"
 import { toProcessInfo } from "./ProgramReport.ts"
 import * as ProgramRun from "./ProgramRun.ts"
 import {
   initial,
   isOver,
+  isStopped,
+  pidOf,
   type ProgramAction,
   type ProgramEvent,
   type ProgramState,
   type Refusal
 } from "./ProgramState.ts"
+import type { SignalName } from "./SignalName.ts"
 
 export const programFiberLimits = {
   /** Events waiting for the fiber; who posts one more waits. */
@@ -28,21 +34,35 @@ export const programFiberLimits = {
   releaseMsMax: 2_000
 } as const
 
-export type OutputChannel = "stdout" | "stderr"
-
 export interface Program {
   readonly config: ProgramConfig
   /** The program as it is now. */
   readonly report: Effect.Effect<ProcessInfo>
+  /** Nothing of it runs, and it is not about to start. */
+  readonly isStopped: Effect.Effect<boolean>
   /** Asks for a start or a stop. None when it is accepted. */
   readonly command: (command: "Start" | "Stop") => Effect.Effect<Option.Option<Refusal>>
-  readonly output: Readonly<Record<OutputChannel, OutputRing.OutputRing>>
+  /** Waits while its process is being made; not at all when none is. */
+  readonly launched: Effect.Effect<void>
+  /** Sends a signal to the program itself, not to its group. */
+  readonly signal: (signal: SignalName) => Effect.Effect<void, NotDone>
+  /** Writes to its standard input. */
+  readonly writeStdin: (bytes: Uint8Array) => Effect.Effect<void, NotDone>
+  readonly logs: Readonly<Record<LogChannel, ProgramLog.ProgramLog>>
   /**
    * Ends the program and its fibers: stop signal, `stopwaitsecs`, SIGKILL. Waits `stopwaitsecs` and `closeMsMax` for it
-   * at most, then `releaseMsMax` for the spawner. What not even SIGKILL has ended by then is left behind.
+   * at most, then `releaseMsMax` for the spawner. What not even SIGKILL has ended by then is left behind. It is done
+   * once and to its end, however often it is asked for and whoever gives up waiting.
    */
   readonly close: Effect.Effect<void>
 }
+
+/** What is asked of a running program cannot be done: there is none, its input is closed or not read, or a reason. */
+export type NotDone =
+  | { readonly _tag: "NotRunning" }
+  | { readonly _tag: "Closed" }
+  | { readonly _tag: "NotRead" }
+  | { readonly _tag: "Failed"; readonly detail: string }
 
 interface Message {
   readonly event: ProgramEvent
@@ -58,8 +78,11 @@ interface Shell {
   readonly state: Ref.Ref<ProgramState>
   readonly current: Ref.Ref<Option.Option<ProgramRun.ProgramRun>>
   readonly timer: FiberHandle.FiberHandle
+  /** Done when the latest run has a process, or none could be made. */
+  readonly launched: Ref.Ref<Deferred.Deferred<void>>
   readonly over: Deferred.Deferred<void>
-  readonly output: Program["output"]
+  readonly logs: Program["logs"]
+  readonly mark: Readonly<Record<string, string>>
 }
 
 const post = (shell: Shell, make: (nowMs: number) => ProgramEvent) =>
@@ -74,17 +97,19 @@ const withRun = (shell: Shell, use: (run: ProgramRun.ProgramRun) => Effect.Effec
 const perform = Effect.fnUntraced(function* (shell: Shell, action: ProgramAction) {
   switch (action._tag) {
     case "Spawn": {
+      yield* Ref.set(shell.launched, yield* Deferred.make<void>())
       const run = yield* ProgramRun.make({
         config: shell.config,
         run: action.run,
         withhold: shell.withhold,
-        ...shell.output,
+        mark: shell.mark,
+        logs: shell.logs,
         post: (make) => post(shell, make)
       }).pipe(Scope.provide(shell.scope))
       return yield* Ref.set(shell.current, Option.some(run))
     }
     case "Signal":
-      return yield* withRun(shell, (run) => run.signal(action.signal))
+      return yield* withRun(shell, (run) => run.signal(action.signal, action.to))
     case "Reap":
       return yield* withRun(shell, (run) => run.reap(action))
     case "SetTimer": {
@@ -111,6 +136,9 @@ const handle = Effect.fnUntraced(function* (shell: Shell, { event, reply }: Mess
   // Nobody else writes the state, so that there is nothing between the read and the write.
   yield* Ref.set(shell.state, state)
   yield* logChange(before, state)
+  if (before.life._tag === "spawning" && state.life._tag !== "spawning") {
+    yield* Deferred.succeed(yield* Ref.get(shell.launched), undefined)
+  }
   yield* Effect.forEach(actions, (action) => perform(shell, action), { discard: true })
   const refusal = actions.find((action) => action._tag === "Refuse")
   if (Option.isSome(reply)) yield* Deferred.succeed(reply.value, Option.fromUndefinedOr(refusal?.refusal))
@@ -128,7 +156,9 @@ const command = (shell: Shell, tag: "Start" | "Stop") =>
 
 const close = (shell: Shell & { readonly scope: Scope.Closeable }) =>
   Effect.gen(function* () {
-    const waitMs = shell.config.stopwaitsecs * 1_000 + programFiberLimits.closeMsMax
+    const { stopasgroup, stopwaitsecs } = shell.config
+    // Where the leader is asked first, the rest of its group has a time of its own.
+    const waitMs = stopwaitsecs * 1_000 * (stopasgroup ? 1 : 2) + programFiberLimits.closeMsMax
     const ended = yield* post(shell, (nowMs) => ({ _tag: "Shutdown", nowMs })).pipe(
       Effect.andThen(Deferred.await(shell.over)),
       Effect.timeoutOption(waitMs)
@@ -140,38 +170,84 @@ const close = (shell: Shell & { readonly scope: Scope.Closeable }) =>
     if (Option.isNone(closed)) yield* Effect.logError("cannot be killed, left behind")
   })
 
-/**
- * Puts a program under supervision, without starting it. It lives until `close`: the fibers belong to no scope of the
- * caller, because they have to outlive the beginning of its end.
- */
-export const make = Effect.fnUntraced(function* (options: {
+/** What the program is doing now decides whether it can be done at all. */
+const whileUp = <E>(shell: Shell, use: (pid: number, run: ProgramRun.ProgramRun) => Effect.Effect<void, E>) =>
+  Effect.gen(function* () {
+    const pid = pidOf(yield* Ref.get(shell.state))
+    const run = yield* Ref.get(shell.current)
+    if (pid === 0 || Option.isNone(run)) return yield* Effect.fail<NotDone>({ _tag: "NotRunning" })
+    return yield* use(pid, run.value)
+  })
+
+const logFileOf = (
+  config: ProgramConfig,
+  channel: LogChannel,
+  onTrouble: ProgramOptions["onLogTrouble"]
+): Option.Option<LogFileOptions> => {
+  const [path, bytesMax, backups] =
+    channel === "stdout"
+      ? [config.stdoutLogfile, config.stdoutLogfileMaxBytes, config.stdoutLogfileBackups]
+      : [config.stderrLogfile, config.stderrLogfileMaxBytes, config.stderrLogfileBackups]
+  // Without output of its own, stderr has no file to fill either.
+  if (path === undefined || (channel === "stderr" && config.redirectStderr)) return Option.none()
+  return Option.some({ path, bytesMax, backups, onTrouble: (reason) => onTrouble(path, reason) })
+}
+
+const makeLogs = Effect.fnUntraced(function* ({ config, onLogTrouble }: ProgramOptions) {
+  const make = (channel: LogChannel) =>
+    ProgramLog.make({ bytesMax: config.outputBytesMax, file: logFileOf(config, channel, onLogTrouble) })
+  return { stdout: yield* make("stdout"), stderr: yield* make("stderr") }
+})
+
+export interface ProgramOptions {
   readonly config: ProgramConfig
   /** Name of the node in log lines. */
   readonly node: string
   /** Variables of the console's own environment that the program does not get. */
   readonly withhold: ReadonlyArray<string>
-}) {
+  /** Variables that it gets whatever its section says. */
+  readonly mark: Readonly<Record<string, string>>
+  /** Told when a log file cannot be written any more, with the reason, and when it can again. */
+  readonly onLogTrouble: (path: string, reason: Option.Option<string>) => Effect.Effect<void>
+}
+
+const makeShell = (options: ProgramOptions, scope: Scope.Closeable) =>
+  Effect.gen(function* () {
+    const logs = yield* makeLogs(options)
+    const parts = yield* Effect.all({
+      mailbox: Effect.acquireRelease(Queue.bounded<Message>(programFiberLimits.mailboxEventsMax), Queue.shutdown),
+      state: Ref.make(initial),
+      current: Ref.make(Option.none<ProgramRun.ProgramRun>()),
+      timer: FiberHandle.make(),
+      launched: Effect.flatMap(Deferred.make<void>(), Ref.make),
+      over: Deferred.make<void>()
+    }).pipe(Scope.provide(scope))
+    const { config, mark, withhold } = options
+    return { ...parts, config, mark, withhold, scope, logs }
+  })
+
+/** The effect, run once and to its end by a fiber of its own; everybody waits for the same end. */
+const onceAndToItsEnd = (effect: Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const done = yield* Deferred.make<void>()
+    let isBegun = false
+    return Effect.suspend(() => {
+      if (isBegun) return Deferred.await(done)
+      isBegun = true
+      const run = Effect.onExit(effect, (exit) => Deferred.done(done, exit))
+      return Effect.andThen(Effect.forkDetach(run, { startImmediately: true }), Deferred.await(done))
+    })
+  })
+
+/**
+ * Puts a program under supervision, without starting it. It lives until `close`: the fibers belong to no scope of the
+ * caller, because they have to outlive the beginning of its end.
+ */
+export const make = Effect.fnUntraced(function* (options: ProgramOptions) {
   const { config } = options
+  const host = yield* HostProcesses
   const scope = yield* Scope.make()
-  const shell = yield* Effect.all({
-    mailbox: Effect.acquireRelease(Queue.bounded<Message>(programFiberLimits.mailboxEventsMax), Queue.shutdown),
-    state: Ref.make(initial),
-    current: Ref.make(Option.none<ProgramRun.ProgramRun>()),
-    timer: FiberHandle.make(),
-    over: Deferred.make<void>()
-  }).pipe(
-    Effect.map((parts): Shell & { readonly scope: Scope.Closeable } => ({
-      ...parts,
-      config,
-      withhold: options.withhold,
-      scope,
-      output: {
-        stdout: OutputRing.make({ bytesMax: config.outputBytesMax }),
-        stderr: OutputRing.make({ bytesMax: config.outputBytesMax })
-      }
-    })),
-    Scope.provide(scope)
-  )
+  const shell = yield* makeShell(options, scope)
   const annotate = Effect.annotateLogs({ node: options.node, group: config.group, program: config.name })
   yield* Queue.take(shell.mailbox).pipe(
     Effect.flatMap((message) => handle(shell, message)),
@@ -179,14 +255,27 @@ export const make = Effect.fnUntraced(function* (options: {
     annotate,
     Effect.forkIn(scope)
   )
+  const closing = Effect.all([close(shell), shell.logs.stdout.close, shell.logs.stderr.close], { discard: true })
   const program: Program = {
     config,
     report: Effect.gen(function* () {
       return toProcessInfo(config, yield* Ref.get(shell.state), yield* Clock.currentTimeMillis)
     }),
+    isStopped: Effect.map(Ref.get(shell.state), isStopped),
     command: (tag) => command(shell, tag),
-    output: shell.output,
-    close: annotate(close(shell))
+    launched: Effect.gen(function* () {
+      if ((yield* Ref.get(shell.state)).life._tag === "spawning") yield* Deferred.await(yield* Ref.get(shell.launched))
+    }),
+    signal: (name) =>
+      whileUp(shell, (pid) =>
+        Effect.mapError(host.signal(pid, name), ({ message }): NotDone => ({ _tag: "Failed", detail: message }))
+      ),
+    writeStdin: (bytes) =>
+      whileUp(shell, (_, run) =>
+        Effect.mapError(run.writeStdin(bytes), (why): NotDone => ({ _tag: why === "closed" ? "Closed" : "NotRead" }))
+      ),
+    logs: shell.logs,
+    close: yield* onceAndToItsEnd(annotate(closing))
   }
   return program
 })

@@ -3,7 +3,8 @@
  * of supervisord. Decoding gives every default, so that the rest of the manager knows hardly an optional field.
  *
  * Differences to supervisord, on purpose: times may have fractions of a second; a command that needs a shell is refused
- * (`CommandText.ts`); and signals go to the whole process group, as with `stopasgroup` and `killasgroup`.
+ * (`CommandText.ts`); `stopasgroup` and `killasgroup` are on unless they are turned off; and output goes to no file
+ * unless one is named. There is no `numprocs` and no `umask`.
  */
 import { Effect, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import { CommandText } from "./CommandText.ts"
@@ -14,7 +15,11 @@ export const programLimits = {
   secsMax: 604_800,
   startRetriesMax: 100_000,
   outputBytesMin: 1_024,
-  outputBytesMax: 16_777_216
+  outputBytesMax: 16_777_216,
+  priorityMax: 1_000_000,
+  pathCharsMax: 4_096,
+  logFileBytesMax: 1_099_511_627_776,
+  logFileBackupsMax: 1_000
 } as const
 
 /** The signals that supervisord accepts as a stop signal. */
@@ -50,6 +55,32 @@ const OutputBytes = Schema.Int.check(
   Schema.isBetween({ minimum: programLimits.outputBytesMin, maximum: programLimits.outputBytesMax })
 )
 
+const Priority = Schema.Int.check(
+  Schema.isBetween({ minimum: -programLimits.priorityMax, maximum: programLimits.priorityMax })
+)
+const LogFileBytes = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: programLimits.logFileBytesMax }))
+const LogFileBackups = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: programLimits.logFileBackupsMax }))
+
+/** The name of a user, or its number. It is a word of a command line, so that it must not look like an option. */
+const User = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, { expected: "the name of a user, or its number" })
+)
+
+/** Words that supervisord takes for something else than a file. */
+const noFiles: ReadonlySet<string> = new Set(["AUTO", "NONE", "SYSLOG"])
+
+/** A path. A relative one is below the console's own working directory and stays there. */
+const LogFile = Schema.String.check(
+  Schema.isMaxLength(programLimits.pathCharsMax),
+  Schema.makeFilter((path) => path !== "" || "Expected the path of a file; without one output is in memory only"),
+  Schema.makeFilter((path) => !/\p{Cc}/u.test(path) || "Expected a path without NUL and control characters"),
+  Schema.makeFilter((path) => !path.endsWith("/") || "Expected a file, got a directory"),
+  Schema.makeFilter(
+    (path) => !noFiles.has(path.toUpperCase()) || "Expected a path: there is no AUTO, NONE or syslog here"
+  ),
+  Schema.makeFilter((path) => !path.split("/").includes("..") || 'Expected a path without ".."')
+)
+
 /** Values may be secrets: no error names one. */
 const Environment = Schema.Record(Schema.String, Schema.String).check(
   Schema.makeFilter((environment) =>
@@ -62,12 +93,17 @@ const Environment = Schema.Record(Schema.String, Schema.String).check(
 
 const defaultKey = Schema.withDecodingDefaultKey
 
+/** supervisord's: 50 MB and ten old files. */
+export const logFileDefaults = { bytesMax: 52_428_800, backups: 10 } as const
+
 const settings = {
   name: Name,
   /** Words to run. As text it is split into words at blanks, with quotes; a list is taken as it is. */
   command: CommandText,
   /** Where to run it; the console's own working directory when not given. */
   directory: Schema.optionalKey(Schema.NonEmptyString),
+  /** Whom it runs as, by name or number; the console's own user when not given. */
+  user: Schema.optionalKey(User),
   /** Added to the console's own environment. */
   environment: Environment.pipe(defaultKey(Effect.succeed({}))),
   /** Start it when the manager starts. */
@@ -85,6 +121,23 @@ const settings = {
   stopsignal: StopSignalName.pipe(defaultKey(Effect.succeed("SIGTERM"))),
   /** Seconds between the stop signal and SIGKILL. */
   stopwaitsecs: Secs.pipe(defaultKey(Effect.succeed(10))),
+  /** The stop signal goes to its whole process group, not only to itself. */
+  stopasgroup: Schema.Boolean.pipe(defaultKey(Effect.succeed(true))),
+  /** SIGKILL goes to its whole process group. What is left of the group afterwards is ended in any case. */
+  killasgroup: Schema.Boolean.pipe(defaultKey(Effect.succeed(true))),
+  /** Programs of a lower number start earlier and stop later. */
+  priority: Priority.pipe(defaultKey(Effect.succeed(999))),
+  /** Its standard error goes where its standard output goes. */
+  redirectStderr: Schema.Boolean.pipe(defaultKey(Effect.succeed(false))),
+  /** The file that its standard output is appended to; without one it is kept in memory only. */
+  stdoutLogfile: Schema.optionalKey(LogFile),
+  /** A file of so many bytes is rotated: it becomes `.1`, that one `.2` and so on. 0 is never. */
+  stdoutLogfileMaxBytes: LogFileBytes.pipe(defaultKey(Effect.succeed(logFileDefaults.bytesMax))),
+  /** Rotated files that are kept; with 0 a full file is emptied. */
+  stdoutLogfileBackups: LogFileBackups.pipe(defaultKey(Effect.succeed(logFileDefaults.backups))),
+  stderrLogfile: Schema.optionalKey(LogFile),
+  stderrLogfileMaxBytes: LogFileBytes.pipe(defaultKey(Effect.succeed(logFileDefaults.bytesMax))),
+  stderrLogfileBackups: LogFileBackups.pipe(defaultKey(Effect.succeed(logFileDefaults.backups))),
   /** Bytes of output kept in memory, of stdout and of stderr each. */
   outputBytesMax: OutputBytes.pipe(defaultKey(Effect.succeed(65_536)))
 } as const
@@ -92,7 +145,13 @@ const settings = {
 /** A program to run. `group` is the program's own name unless it is given. */
 export const ProgramConfig = Schema.Struct({ ...settings, group: Schema.optionalKey(Name) }).pipe(
   Schema.decodeTo(
-    Schema.toType(Schema.Struct({ ...settings, group: Name })),
+    Schema.toType(Schema.Struct({ ...settings, group: Name })).check(
+      Schema.makeFilter((program) =>
+        program.stopasgroup && !program.killasgroup
+          ? [{ path: ["killasgroup"], issue: "Expected true, or stopasgroup to be false as well" }]
+          : []
+      )
+    ),
     SchemaTransformation.transform({
       decode: (program) => ({ ...program, group: program.group ?? program.name }),
       encode: (program) => program
@@ -115,12 +174,27 @@ export const repeatedPrograms = (programs: ReadonlyArray<ProgramConfig>): Readon
   })
 }
 
-/** The programs of one manager: no two of them have the same group and name. */
+/** Places of the programs that write to a file to which something else writes: they would rotate it for each other. */
+export const sharedLogFiles = (programs: ReadonlyArray<ProgramConfig>): ReadonlyArray<number> => {
+  const seen = new Set<string>()
+  return programs.flatMap(({ stderrLogfile, stdoutLogfile }, index) => {
+    const files = [stdoutLogfile, stderrLogfile].filter((file) => file !== undefined)
+    const isShared = files.some((file) => seen.has(file)) || new Set(files).size < files.length
+    for (const file of files) seen.add(file)
+    return isShared ? [index] : []
+  })
+}
+
+/** The programs of one manager: no two of them have the same group and name, or write to the same file. */
 export const ProgramConfigs = Schema.Array(ProgramConfig).check(
-  Schema.makeFilter((programs) =>
-    repeatedPrograms(programs).map((index) => ({
+  Schema.makeFilter((programs) => [
+    ...repeatedPrograms(programs).map((index) => ({
       path: [index, "name"],
       issue: "Expected a group and name that no other program has"
+    })),
+    ...sharedLogFiles(programs).map((index) => ({
+      path: [index],
+      issue: "Expected log files that no other program writes to"
     }))
-  )
+  ])
 )

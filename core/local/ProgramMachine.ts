@@ -74,7 +74,7 @@ const backOff = (config: ProgramConfig, state: ProgramState): Transition => {
 const signalStop = (config: ProgramConfig, state: ProgramState, nowMs: number): Transition => {
   const delayMs = toMs(config.stopwaitsecs)
   return arm({ ...state, state: "STOPPING", killAtMs: nowMs + delayMs }, delayMs, [
-    { _tag: "Signal", run: state.run, signal: config.stopsignal }
+    { _tag: "Signal", run: state.run, signal: config.stopsignal, to: config.stopasgroup ? "group" : "leader" }
   ])
 }
 
@@ -152,12 +152,13 @@ const afterExit = (config: ProgramConfig, state: ProgramState, status: number, n
 const onExited = (config: ProgramConfig, before: ProgramState, status: number, nowMs: number): Transition => {
   const state: ProgramState = { ...before, life: { _tag: "leaving" }, stopMs: nowMs, exitstatus: status }
   const graceMsMax = toMs(config.stopwaitsecs)
-  if (state.state === "STOPPING") {
+  if (state.state === "STOPPING" && config.stopasgroup) {
     // The whole group has had the stop signal: the rest gets the time that is left, and SIGCONT, which changes nothing.
     const graceMs = Math.min(graceMsMax, Math.max(0, state.killAtMs - nowMs))
     return { state: disarm(state), actions: [{ _tag: "Reap", run: state.run, signal: "SIGCONT", graceMs }] }
   }
-  const next = afterExit(config, state, status, nowMs)
+  // Where the leader alone was asked to stop, the rest of its group is asked now, with a time of its own.
+  const next = state.state === "STOPPING" ? stay(disarm(state)) : afterExit(config, state, status, nowMs)
   const reap = { _tag: "Reap", run: state.run, signal: config.stopsignal, graceMs: graceMsMax } as const
   return { state: next.state, actions: [reap, ...next.actions] }
 }
@@ -177,7 +178,7 @@ const onDue = (config: ProgramConfig, state: ProgramState, nowMs: number): Trans
       return launch(state, nowMs)
     case "STOPPING":
       return arm(state, Math.max(machineLimits.killIntervalMsMin, toMs(config.stopwaitsecs)), [
-        { _tag: "Signal", run: state.run, signal: "SIGKILL" }
+        { _tag: "Signal", run: state.run, signal: "SIGKILL", to: config.killasgroup ? "group" : "leader" }
       ])
     case "STOPPED":
     case "RUNNING":

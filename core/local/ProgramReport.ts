@@ -48,7 +48,7 @@ const describe = (config: ProgramConfig, state: ProgramState, nowMs: number): st
   }
 }
 
-/** What the node says about the program at `nowMs`. Output is kept in memory only: there are no log files. */
+/** What the node says about the program at `nowMs`. A log that is in memory only has no file, and its name is "". */
 export const toProcessInfo = (config: ProgramConfig, state: ProgramState, nowMs: number): ProcessInfo => ({
   group: config.group,
   name: config.name,
@@ -61,6 +61,6 @@ export const toProcessInfo = (config: ProgramConfig, state: ProgramState, nowMs:
   exitstatus: state.exitstatus,
   spawnerr: state.spawnerr,
   description: describe(config, state, nowMs),
-  stdout_logfile: "",
-  stderr_logfile: ""
+  stdout_logfile: config.stdoutLogfile ?? "",
+  stderr_logfile: config.redirectStderr ? "" : (config.stderrLogfile ?? "")
 })

@@ -1,9 +1,10 @@
 /**
  * One run of a program: a process group from its spawn until nothing of it is left.
  *
- * It tells what happens by events and does what the machine orders; it decides nothing. Both outputs are read all the
- * time, whatever becomes of the bytes, so that the program never blocks on a full pipe. When the scope closes, what is
- * left of the group is killed by the spawner.
+ * It tells what happens by events and does what the machine orders; it decides nothing. Both outputs are read for as
+ * long as it lives, each as fast as its log takes the bytes: a program that floods waits at its full pipe, and only a
+ * disk makes it wait (`LogFile.ts` says for how long at most). When the scope closes, what is left of the group is
+ * killed by the spawner.
  *
  * What it needs of the spawner: `kill` signals the whole group of the child, with `forceKillAfter` it sends SIGKILL to
  * what is left of the group after that time and returns when the group is gone, also when the leader has exited before;
@@ -12,10 +13,12 @@
  * To it a zombie is alive: where the system's first process reaps none, as in a container without an init, the end of a
  * run whose leader leaves children takes the whole grace.
  */
-import { Deferred, Effect, Fiber, PlatformError, type Scope, Stream } from "effect"
+import { Deferred, Effect, Fiber, PlatformError, type Scope, Semaphore, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
-import type * as OutputRing from "./OutputRing.ts"
+import type { Argv } from "./CommandText.ts"
+import { HostProcesses } from "./HostProcesses.ts"
 import type { ProgramConfig } from "./ProgramConfig.ts"
+import type { ProgramLog } from "./ProgramLog.ts"
 import type { ProgramAction, ProgramEvent } from "./ProgramState.ts"
 import { describeSpawnFailure, errorCode, shortCause } from "./SpawnFailure.ts"
 
@@ -25,7 +28,9 @@ export const runLimits = {
   /** Time for the spawner to see a killed group gone, on top of the grace. */
   reapMsMax: 5_000,
   /** After the end of the group: time for output that is still in the pipes. */
-  drainMsMax: 1_000
+  drainMsMax: 1_000,
+  /** A write to the standard input that the program does not take within this time is given up. */
+  stdinMsMax: 5_000
 } as const
 
 /** What a leader says that a signal has ended, as supervisord has it. */
@@ -33,9 +38,14 @@ const statusAfterSignal = -1
 
 type ReapOrder = Pick<Extract<ProgramAction, { readonly _tag: "Reap" }>, "signal" | "graceMs">
 
+/** Why a write to the standard input failed: it is closed, or nobody reads it. */
+export type StdinFailure = "closed" | "not read"
+
 export interface ProgramRun {
-  /** Sends the signal to the group and does not wait; a failure comes back as SignalFailed. */
-  readonly signal: (signal: ChildProcess.Signal) => Effect.Effect<void>
+  /** Sends the signal to the group or its leader and does not wait; a failure comes back as SignalFailed. */
+  readonly signal: (signal: ChildProcess.Signal, to: "group" | "leader") => Effect.Effect<void>
+  /** Writes to the standard input and waits until the pipe has taken it, for `stdinMsMax` at most. */
+  readonly writeStdin: (bytes: Uint8Array) => Effect.Effect<void, StdinFailure>
   /** Orders the end of what the leader left behind. Only the first order counts. */
   readonly reap: (order: ReapOrder) => Effect.Effect<void>
 }
@@ -45,8 +55,9 @@ export interface RunOptions {
   readonly run: number
   /** Variables of the console's own environment that the program does not get. */
   readonly withhold: ReadonlyArray<string>
-  readonly stdout: OutputRing.OutputRing
-  readonly stderr: OutputRing.OutputRing
+  /** Variables that it gets whatever its section says. */
+  readonly mark: Readonly<Record<string, string>>
+  readonly logs: Readonly<Record<"stdout" | "stderr", ProgramLog>>
   /** Takes an event, given the time. */
   readonly post: (event: (nowMs: number) => ProgramEvent) => Effect.Effect<void>
 }
@@ -63,14 +74,14 @@ interface Attended {
  * it, and that only when the scope closes. All other signals are decided by the machine. Standard input is a pipe that
  * is open for as long as the console lives: a program can tell an abnormal end of the console by the end of its input.
  */
-const toCommand = ({ config, withhold }: RunOptions): ChildProcess.Command => {
-  const [command, ...args] = config.command
+const toCommand = ({ config, mark, withhold }: RunOptions, argv: Argv): ChildProcess.Command => {
+  const [command, ...args] = argv
   const withheld: Record<string, string | undefined> = Object.fromEntries(withhold.map((name) => [name, undefined]))
   return ChildProcess.make(command, args, {
     ...(config.directory === undefined ? {} : { cwd: config.directory }),
-    env: { ...withheld, ...config.environment },
+    env: { ...withheld, ...config.environment, ...mark },
     extendEnv: true,
-    stdin: "pipe",
+    stdin: { stream: "pipe", endOnDone: false },
     killSignal: "SIGCONT",
     forceKillAfter: 0
   })
@@ -85,19 +96,35 @@ const toSpawnError = Effect.fnUntraced(function* (defect: unknown) {
   return yield* PlatformError.systemError({ _tag: "Unknown", module: "ChildProcess", method: "spawn", cause: defect })
 })
 
-const spawn = (options: RunOptions, spawner: ChildProcessSpawner.ChildProcessSpawner["Service"]) =>
-  spawner.spawn(toCommand(options)).pipe(
-    // Right at the spawner, so that a defect of ours does not pass for a failed start.
-    Effect.catchDefect(toSpawnError),
-    Effect.mapError((error) => describeSpawnFailure(options.config, error)),
+/** The words to run: those of the section, or what runs them as its user. */
+const argvOf = ({ config }: RunOptions, { commandAs }: HostProcesses["Service"]): Effect.Effect<Argv, string> => {
+  const { user } = config
+  if (user === undefined) return Effect.succeed(config.command)
+  return Effect.mapError(commandAs(user, config.command), ({ message }) => `couldn't setuid to ${user}: ${message}`)
+}
+
+interface Ports {
+  readonly spawner: ChildProcessSpawner.ChildProcessSpawner["Service"]
+  readonly host: HostProcesses["Service"]
+}
+
+const spawn = (options: RunOptions, { host, spawner }: Ports) =>
+  argvOf(options, host).pipe(
+    Effect.flatMap((argv) =>
+      spawner.spawn(toCommand(options, argv)).pipe(
+        // Right at the spawner, so that a defect of ours does not pass for a failed start.
+        Effect.catchDefect(toSpawnError),
+        Effect.mapError((error) => describeSpawnFailure(options.config, error))
+      )
+    ),
     Effect.timeoutOrElse({
       duration: runLimits.spawnMsMax,
       orElse: () => Effect.fail(`no process within ${runLimits.spawnMsMax / 1_000} s`)
     })
   )
 
-const drain = (stream: ChildProcessSpawner.ChildProcessHandle["stdout"], ring: OutputRing.OutputRing) =>
-  Stream.runForEach(stream, (chunk) => Effect.sync(() => ring.append(chunk))).pipe(
+const drain = (stream: ChildProcessSpawner.ChildProcessHandle["stdout"], log: ProgramLog) =>
+  Stream.runForEach(stream, log.write).pipe(
     Effect.catch((error) => Effect.logWarning("output cannot be read any more", shortCause(error))),
     Effect.forkScoped({ startImmediately: true })
   )
@@ -118,15 +145,16 @@ const endGroup = (handle: ChildProcessSpawner.ChildProcessHandle, order: ReapOrd
 /** The life of the run. Gives the last event, which is for when nothing of the run is left. */
 const attend = Effect.fnUntraced(function* (
   options: RunOptions,
-  spawner: ChildProcessSpawner.ChildProcessSpawner["Service"],
+  ports: Ports,
   attended: Deferred.Deferred<Attended>,
   order: Deferred.Deferred<ReapOrder>
 ) {
-  const { post, run } = options
-  const spawned = yield* Effect.result(spawn(options, spawner))
+  const { config, logs, post, run } = options
+  const spawned = yield* Effect.result(spawn(options, ports))
   if (spawned._tag === "Failure") return { _tag: "SpawnFailed", run, text: spawned.failure } as const
   const handle = spawned.success
-  const outputs = [yield* drain(handle.stdout, options.stdout), yield* drain(handle.stderr, options.stderr)]
+  const stderr = config.redirectStderr ? logs.stdout : logs.stderr
+  const outputs = [yield* drain(handle.stdout, logs.stdout), yield* drain(handle.stderr, stderr)]
   yield* Deferred.succeed(attended, { handle, scope: yield* Effect.scope })
   yield* post((nowMs) => ({ _tag: "Spawned", run, pid: handle.pid, nowMs }))
   const status = yield* exitStatus(handle)
@@ -136,38 +164,65 @@ const attend = Effect.fnUntraced(function* (
   return { _tag: "Ended", run } as const
 })
 
+/**
+ * Writes to the input one after another. A write that nobody reads is left to itself and keeps its turn, so that no
+ * more than one is ever under way, however often it is tried.
+ */
+const writeInTurn = (turn: Semaphore.Semaphore, { handle, scope }: Attended, bytes: Uint8Array) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      yield* restore(turn.take(1))
+      const writing = yield* Stream.run(Stream.make(bytes), handle.stdin).pipe(
+        Effect.mapError((): StdinFailure => "closed"),
+        Effect.ensuring(turn.release(1)),
+        Effect.forkIn(scope, { startImmediately: true })
+      )
+      return yield* restore(Fiber.join(writing))
+    })
+  )
+
 /** Starts a run and returns at once. It lives in the scope. */
 export const make = Effect.fnUntraced(function* (options: RunOptions) {
   const { post, run } = options
-  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+  const host = yield* HostProcesses
+  const ports: Ports = { host, spawner: yield* ChildProcessSpawner.ChildProcessSpawner }
   const attended = yield* Deferred.make<Attended>()
   const order = yield* Deferred.make<ReapOrder>()
+  const stdinTurn = yield* Semaphore.make(1)
 
-  yield* Effect.scoped(attend(options, spawner, attended, order)).pipe(
+  yield* Effect.scoped(attend(options, ports, attended, order)).pipe(
     Effect.flatMap((last) => post((nowMs) => ({ ...last, nowMs }))),
     Effect.forkScoped
   )
 
-  const send = (handle: Attended["handle"], signal: ChildProcess.Signal) =>
-    handle.kill({ killSignal: signal }).pipe(
-      // The leader may have exited on its own in the meantime: its exit tells more than the failure.
-      Effect.catch((error) =>
-        Effect.gen(function* () {
-          if (!(yield* Effect.orElseSucceed(handle.isRunning, () => true))) return
-          yield* post((nowMs) => ({
-            _tag: "SignalFailed",
-            run,
-            text: `cannot send ${signal}: ${shortCause(error)}`,
-            nowMs
-          }))
-        })
-      )
+  const send = (handle: Attended["handle"], signal: ChildProcess.Signal, to: "group" | "leader") => {
+    const sent =
+      to === "group"
+        ? Effect.mapError(handle.kill({ killSignal: signal }), shortCause)
+        : Effect.mapError(host.signal(handle.pid, signal), ({ message }) => message)
+    // The leader may have exited on its own in the meantime: its exit tells more than the failure.
+    return Effect.catch(sent, (detail) =>
+      Effect.gen(function* () {
+        if (!(yield* Effect.orElseSucceed(handle.isRunning, () => true))) return
+        const text = `cannot send ${signal}: ${detail}`
+        yield* post((nowMs) => ({ _tag: "SignalFailed", run, text, nowMs }))
+      })
     )
-  const signal: ProgramRun["signal"] = (name) =>
+  }
+  const signal: ProgramRun["signal"] = (name, to) =>
     Deferred.await(attended).pipe(
       // `kill` waits for the exit: it is left to itself, for as long as the run lives.
-      Effect.flatMap(({ handle, scope }) => Effect.forkIn(send(handle, name), scope, { startImmediately: true })),
+      Effect.flatMap(({ handle, scope }) => Effect.forkIn(send(handle, name, to), scope, { startImmediately: true })),
       Effect.asVoid
     )
-  return { signal, reap: (given) => Effect.asVoid(Deferred.succeed(order, given)) } satisfies ProgramRun
+  const writeStdin: ProgramRun["writeStdin"] = (bytes) =>
+    Deferred.await(attended).pipe(
+      Effect.flatMap((known) => writeInTurn(stdinTurn, known, bytes)),
+      Effect.timeoutOrElse({ duration: runLimits.stdinMsMax, orElse: () => Effect.fail("not read" as const) })
+    )
+  return {
+    signal,
+    writeStdin,
+    reap: (given) => Effect.asVoid(Deferred.succeed(order, given))
+  } satisfies ProgramRun
 })

@@ -67,8 +67,8 @@ export type ProgramAction =
   | { readonly _tag: "Refuse"; readonly refusal: Refusal }
   /** Spawn a process; answered by Spawned, Exited and Ended, or by SpawnFailed. */
   | { readonly _tag: "Spawn"; readonly run: number }
-  /** Send the signal to the whole group. */
-  | { readonly _tag: "Signal"; readonly run: number; readonly signal: StopSignal }
+  /** Send the signal to the whole group, or to its leader alone. */
+  | { readonly _tag: "Signal"; readonly run: number; readonly signal: StopSignal; readonly to: "group" | "leader" }
   /** End what the leader left in its group: this signal at once, SIGKILL after the grace; answered by Ended. */
   | { readonly _tag: "Reap"; readonly run: number; readonly signal: StopSignal | "SIGCONT"; readonly graceMs: number }
   /** Answer with Due after this time. It replaces the timer before it. */
@@ -100,3 +100,7 @@ export const pidOf = (state: ProgramState): number => (state.life._tag === "up" 
 
 /** The manager has asked for the end, and nothing of the program is left. */
 export const isOver = (state: ProgramState): boolean => state.closing && state.life._tag === "none"
+
+/** Nothing of the program is left, and it is not about to start; it may be restarted after an exit. */
+export const isStopped = ({ life, state }: ProgramState): boolean =>
+  life._tag === "none" && (state === "STOPPED" || state === "EXITED" || state === "FATAL")

@@ -8,6 +8,7 @@ import { Result, Schema, SchemaIssue } from "effect"
 import { Malformed } from "../domain/NodeError.ts"
 import { formatId, ProcessInfo } from "../domain/Process.ts"
 import { fromCode } from "../domain/ProcessState.ts"
+import type { ConfigDiff } from "../domain/Update.ts"
 import type { ProgramTiming } from "../fleet/NodeDriver.ts"
 import type { XmlRpcValue } from "../xmlrpc/XmlRpcValue.ts"
 
@@ -48,6 +49,16 @@ export const timingsReply = (reply: XmlRpcValue): Result.Result<ReadonlyMap<stri
 export const acceptedReply = (reply: XmlRpcValue): Result.Result<void, Malformed> =>
   Result.map(decodeAccepted(reply), () => undefined)
 
+/** Reply of methods that give a text, such as `supervisor.getIdentification`. */
+export const textReply = (reply: XmlRpcValue): Result.Result<string, Malformed> => decodeText(reply)
+
+/** Reply of `supervisor.getPID`. */
+export const intReply = (reply: XmlRpcValue): Result.Result<number, Malformed> => decodeInt(reply)
+
+/** Reply of `supervisor.reloadConfig`: three lists of groups, in a list of their own. */
+export const diffReply = (reply: XmlRpcValue): Result.Result<ConfigDiff, Malformed> =>
+  Result.map(decodeDiff(reply), ([[added, changed, removed]]) => ({ added, changed, removed }))
+
 const toProcess = ({ state, ...rest }: typeof WireProcess.Type): ProcessInfo => ({
   ...rest,
   state: fromCode(state),
@@ -82,3 +93,7 @@ const decodeProcess = decoder(WireProcess)
 const decodeProcesses = decoder(Schema.Array(WireProcess))
 const decodePrograms = decoder(Schema.Array(WireProgram))
 const decodeAccepted = decoder(Schema.Boolean)
+const decodeText = decoder(Schema.String)
+const decodeInt = decoder(Schema.Int)
+const WireGroups = Schema.Array(Schema.String)
+const decodeDiff = decoder(Schema.Tuple([Schema.Tuple([WireGroups, WireGroups, WireGroups])]))

@@ -26,3 +26,10 @@ export const rpcUrl = (configured: string): string => {
   if (url.pathname === "/" || url.pathname === "") url.pathname = rpcPath
   return url.href
 }
+
+/** The URL to follow a log at: beside that of the calls. `name` is `group:name`. */
+export const logtailUrl = (configured: string, name: string, channel: string): string => {
+  const base = rpcUrl(configured)
+  const folder = base.split("?")[0]?.replace(/(\/RPC2)?\/*$/, "") ?? base
+  return `${folder}/logtail/${encodeURIComponent(name)}/${channel}`
+}

@@ -6,6 +6,7 @@
  */
 import { Result } from "effect"
 import { serializeFault, serializeMethodCall, serializeMethodResponse } from "xmlrpc/lib/serializer.js"
+import { plainReply } from "./PlainReply.ts"
 import { decodeMessage } from "./XmlRpcDecoder.ts"
 import { prepare, prepareText, XmlRpcEncodeError } from "./XmlRpcEncoder.ts"
 import { Fault, notXmlRpc, XmlRpcError } from "./XmlRpcError.ts"
@@ -44,7 +45,12 @@ export const encodeFault = (code: number, text: string): Result.Result<string, X
   })
 
 /** The value of a reply. A fault is an error with the reason `Fault`. */
-export const decodeReply = (xml: string): Result.Result<XmlRpcValue, XmlRpcError> =>
+export const decodeReply = (xml: string): Result.Result<XmlRpcValue, XmlRpcError> => {
+  const plain = plainReply(xml)
+  return plain === undefined ? decodeAnyReply(xml) : Result.succeed(plain)
+}
+
+const decodeAnyReply = (xml: string): Result.Result<XmlRpcValue, XmlRpcError> =>
   Result.flatMap(decodeMessage(xml), (message) => {
     switch (message._tag) {
       case "Call":

@@ -4,7 +4,10 @@
  * Exit status: 0 after a graceful end; 1 when it cannot listen or did not end within the deadline; 2 when the
  * configuration is invalid, before anything has started.
  */
-import { Context, Duration, Effect, Exit, Layer, Logger, Option, References, Schema, Scope } from "effect"
+import { availableParallelism } from "node:os"
+import { resolve } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Context, Duration, Effect, Layer, Logger, Option, References, Schema } from "effect"
 import { HttpServer } from "effect/http"
 import { HttpApiScalar } from "effect/http-api"
 import { Command, Flag } from "effect/cli"
@@ -14,15 +17,18 @@ import type { Config } from "../../core/config/ConfigSchema.ts"
 import { loadConfig } from "../../core/config/LoadConfig.ts"
 import * as Console from "../../core/Console.ts"
 import { Api } from "../../core/http/Api.ts"
+import type { ProgramConfig } from "../../core/local/ProgramConfig.ts"
+import * as Serving from "../../core/lifecycle/Serving.ts"
 import * as Setup from "../../core/Setup.ts"
-import { Signals } from "../../core/Signals.ts"
 import { counted } from "../Counted.ts"
 import { demoPrograms } from "../demo/DemoPrograms.ts"
 import { ExitStatus } from "../ExitStatus.ts"
+import * as NodeHostProcesses from "../NodeHostProcesses.ts"
 import * as NodeHttpClient from "../NodeHttpClient.ts"
 import * as NodeHttpServer from "../NodeHttpServer.ts"
 import * as NodeProcesses from "../NodeProcesses.ts"
 import * as NodeSignals from "../NodeSignals.ts"
+import { version } from "../Version.ts"
 
 const configFlag = Flag.File("config").pipe(
   Flag.withDescription("TOML file; without one, a demo fleet of programs on this machine"),
@@ -30,7 +36,7 @@ const configFlag = Flag.File("config").pipe(
 )
 
 export const serve = Command.make("serve", { config: configFlag }, ({ config }) =>
-  Effect.flatMap(configuration(config), (found) => run(found, Option.isNone(config)))
+  Effect.flatMap(configuration(config), (found) => run(found, config))
 ).pipe(Command.withDescription("Run the console"))
 
 /** The configuration of the file; without one, the defaults with the demo fleet as the local node. */
@@ -46,57 +52,66 @@ export const wrongConfiguration = (errors: ConfigErrors): ExitStatus =>
 
 const pages = HttpApiScalar.layer(Api, { path: "/docs" })
 
-const run = Effect.fnUntraced(function* (config: Config, isDemo: boolean) {
+/** What the console is known by across its restarts: where its configuration is, or where the demo was started. */
+const instanceOf = (file: Option.Option<string>): string =>
+  Option.match(file, { onNone: () => `demo in ${process.cwd()}`, onSome: (path) => resolve(path) })
+
+/** Programs of the file as it is now. */
+const reread = (file: Option.Option<string>) =>
+  Effect.map(
+    Effect.provide(configuration(file), NodeServices.layer),
+    ({ programs }): ReadonlyArray<ProgramConfig> => programs
+  )
+
+const run = Effect.fnUntraced(function* (config: Config, file: Option.Option<string>) {
+  const isDemo = Option.isNone(file)
+  const tls = yield* Setup.loadTls(config).pipe(
+    Effect.mapError(({ message }) => new ExitStatus({ status: 2, message }))
+  )
+  const self = { tls, version, pid: process.pid, instance: instanceOf(file), reread: reread(file) }
   const deadline = config.server.shutdownDeadline
   const server = NodeHttpServer.layer({
     host: config.server.host,
     port: config.server.port,
-    gracefulShutdownTimeoutMs: Duration.toMillis(deadline) / 2,
+    // Less than what is left of the deadline for the server at worst: the parts before it and after it take theirs.
+    gracefulShutdownTimeoutMs: Duration.toMillis(deadline) / 5,
     frameBytesMax: config.hub.frameBytesMax
   })
-  const ports = Layer.mergeAll(server, NodeHttpClient.layer(), HttpServer.layerServices, NodeProcesses.layer)
-  const console = Console.layer({ nodes: Setup.nodes(config), options: Setup.options(config), pages }).pipe(
-    Layer.provideMerge(ports)
+  const ports = Layer.mergeAll(
+    server,
+    NodeHttpClient.layer({ idleMax: Math.max(256, config.nodes.length) }),
+    HttpServer.layerServices,
+    NodeProcesses.layer,
+    NodeHostProcesses.layer
   )
-  const program = Effect.gen(function* () {
-    const signals = yield* Signals
-    const scope = yield* Scope.make()
-    const services = yield* Layer.buildWithScope(console, scope).pipe(
-      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
-      Effect.catchTag("ServeError", (error) => Effect.fail(cannotListen(config, error.cause)))
+  const console = Console.layer({
+    nodes: Setup.nodes(config, self),
+    options: Setup.options(config, availableParallelism()),
+    pages
+  }).pipe(Layer.provideMerge(ports))
+  const deadlineMs = Duration.toMillis(deadline)
+  const started = (services: Context.Context<HttpServer.HttpServer>) =>
+    Effect.gen(function* () {
+      if (isDemo) {
+        const programs = counted(config.programs.length, "program")
+        yield* Effect.logInfo(`no --config, so this is the demo fleet: ${programs} on this machine`)
+      }
+      const address = HttpServer.formatAddress(Context.get(services, HttpServer.HttpServer).address)
+      const count = config.nodes.length + (config.programs.length > 0 ? 1 : 0)
+      yield* Effect.logInfo(`Muster watches ${counted(count, "node")} at ${address}`)
+    })
+  const program = Serving.serve(console, { deadlineMs, started }).pipe(
+    Effect.catchTag("ServeError", (error) => Effect.fail(cannotListen(config, error.cause))),
+    Effect.flatMap(({ report, surroundings }) =>
+      report.clean && surroundings ? Effect.logInfo("stopped") : Effect.fail(notStopped(deadline))
     )
-    const address = HttpServer.formatAddress(Context.get(services, HttpServer.HttpServer).address)
-    if (isDemo) {
-      const programs = counted(config.programs.length, "program")
-      yield* Effect.logInfo(`no --config, so this is the demo fleet: ${programs} on this machine`)
-    }
-    const count = config.nodes.length + (config.programs.length > 0 ? 1 : 0)
-    yield* Effect.logInfo(`Muster watches ${counted(count, "node")} at ${address}`)
-    const signal = yield* signals.terminate
-    yield* Effect.logInfo(`${signal}: shutting down, within ${Duration.format(deadline)}`)
-    yield* close(scope, deadline)
-    yield* Effect.logInfo("stopped")
-  })
+  )
   yield* Effect.provide(program, [NodeSignals.layer, logging(config)])
 })
 
-/** Closes within the deadline; what has not ended by then ends with the process, its programs included. */
-const close = (scope: Scope.Closeable, deadline: Duration.Duration) =>
-  Effect.gen(function* () {
-    const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
-    const ended = yield* Effect.raceFirst(
-      Effect.as(
-        Effect.callback<void>((resume) => void closing.addObserver(() => resume(Effect.void))),
-        true
-      ),
-      Effect.as(Effect.sleep(deadline), false)
-    )
-    if (!ended) {
-      const message = `not everything stopped within ${Duration.format(deadline)}`
-      yield* Effect.logError(message)
-      return yield* new ExitStatus({ status: 1, message })
-    }
-  })
+/** What has not ended by then ends with the process, its programs included. */
+const notStopped = (deadline: Duration.Duration): ExitStatus =>
+  new ExitStatus({ status: 1, message: `not everything stopped within ${Duration.format(deadline)}` })
 
 const ListenCause = Schema.Struct({ code: Schema.String })
 const decodeCause = Schema.decodeUnknownOption(ListenCause)

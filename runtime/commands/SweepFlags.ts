@@ -1,12 +1,15 @@
 /** What the commands that sweep have in common: their flags, and what these may be. */
 import { availableParallelism } from "node:os"
-import { Duration, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import { Flag } from "effect/cli"
 import { findSubject } from "../../scenarios/Sweep.ts"
 import type { Subject } from "../../scenarios/Sweep.ts"
 import { plannerNamed, planners } from "../../sim/strategies/Strategies.ts"
 import type { Planner } from "../../sim/Strategy.ts"
-import { ExitStatus } from "../ExitStatus.ts"
+import type { ExitStatus } from "../ExitStatus.ts"
+import { durationOf, wrongUsage } from "./Usage.ts"
+
+export { wrongUsage } from "./Usage.ts"
 
 export const seedFlag = Flag.Int("seed").pipe(
   Flag.withDefault(0),
@@ -24,9 +27,6 @@ export const strategyFlag = Flag.String("strategy").pipe(
   Flag.withDefault("portfolio"),
   Flag.withDescription(`How schedules are chosen: ${planners.map(({ name }) => name).join(", ")}, or pct-DEPTH-POINTS`)
 )
-
-export const wrongUsage = (message: string): Effect.Effect<never, ExitStatus> =>
-  Effect.fail(new ExitStatus({ status: 2, message }))
 
 /** The number, if it is at least so much. */
 export const atLeast = (min: number, flag: string, value: number): Effect.Effect<number, ExitStatus> =>
@@ -65,18 +65,5 @@ export const shardOf = (
     : Effect.succeed({ index: number - 1, count })
 }
 
-const units: Readonly<Record<string, (amount: number) => Duration.Duration>> = {
-  ms: Duration.millis,
-  s: Duration.seconds,
-  m: Duration.minutes,
-  h: Duration.hours
-}
-
-/** `500ms`, `60s`, `5m`, `2h`: in milliseconds. */
-export const timeOf = (text: string): Effect.Effect<number, ExitStatus> => {
-  const [, amount = "0", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(text) ?? []
-  const timeMs = Duration.toMillis(units[unit]?.(Number(amount)) ?? Duration.zero)
-  return timeMs > 0
-    ? Effect.succeed(timeMs)
-    : wrongUsage(`--time is ${JSON.stringify(text)}, expected a time above 0 such as 500ms, 60s, 5m or 2h`)
-}
+/** The value of `--time`, in milliseconds. */
+export const timeOf = (text: string): Effect.Effect<number, ExitStatus> => durationOf("--time", text)

@@ -1,7 +1,7 @@
 /** Wrong versions of the registry. */
 import { Clock, Effect, Layer, Ref, Semaphore } from "effect"
 import { EventBus } from "../../core/bus/EventBus.ts"
-import { addNode, empty, recordPoll, removeNode } from "../../core/fleet/FleetState.ts"
+import { addNode, empty, recordPoll, removeNode, tell } from "../../core/fleet/FleetState.ts"
 import type { FleetState, Transition } from "../../core/fleet/FleetState.ts"
 import { Registry } from "../../core/fleet/Registry.ts"
 import type { Mutant } from "../Property.ts"
@@ -16,9 +16,14 @@ const registryWith = (makeChange: (ref: Ref.Ref<FleetState>, bus: EventBus["Serv
       const ref = yield* Ref.make(empty)
       const change = makeChange(ref, yield* EventBus)
       return {
-        add: (entry) => change((state, nowMs) => ({ state: addNode(state, entry, nowMs), events: [] })),
-        remove: (name) => change((state, nowMs) => removeNode(state, name, nowMs)),
-        record: (name, result) => change((state, nowMs) => recordPoll(state, name, result, nowMs)),
+        add: (entry) =>
+          Effect.andThen(
+            change((state, nowMs) => addNode(state, entry, nowMs)),
+            Effect.map(Ref.get(ref), ({ nodes }) => nodes.get(entry.name)?.addition ?? 0)
+          ),
+        remove: (name, addition) => change((state, nowMs) => removeNode(state, name, nowMs, addition)),
+        record: (name, result, addition) => change((state, nowMs) => recordPoll(state, name, result, nowMs, addition)),
+        tell: (what) => change((state, nowMs) => tell(state, what, nowMs)),
         state: Ref.get(ref)
       }
     })
@@ -92,8 +97,9 @@ export const staleRead: Mutant = {
         const later = Effect.forkIn(refresh, scope)
         return {
           add: (entry) => Effect.tap(registry.add(entry), () => later),
-          remove: (name) => Effect.tap(registry.remove(name), () => later),
-          record: (name, result) => Effect.tap(registry.record(name, result), () => later),
+          remove: (name, addition) => Effect.tap(registry.remove(name, addition), () => later),
+          record: (name, result, addition) => Effect.tap(registry.record(name, result, addition), () => later),
+          tell: (what) => Effect.tap(registry.tell(what), () => later),
           state: Ref.get(copy)
         }
       })

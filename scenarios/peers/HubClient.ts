@@ -17,6 +17,8 @@ export interface HubClientOptions {
   readonly from: string
   readonly host: string
   readonly port: number
+  /** Added to the path, such as `?since=5`. */
+  readonly query?: string
 }
 
 export interface HubClient {
@@ -36,7 +38,11 @@ const decodeFrame = Schema.decodeUnknownEffect(Frame)
 export const connect = Effect.fnUntraced(function* (
   options: HubClientOptions
 ): Effect.fn.Return<HubClient, Socket.SocketError, Network | Scope.Scope> {
-  const socket = yield* WebSocketClient.connect({ ...options, path: "/api/ws", headers: { upgrade: "websocket" } })
+  const socket = yield* WebSocketClient.connect({
+    ...options,
+    path: `/api/ws${options.query ?? ""}`,
+    headers: { upgrade: "websocket" }
+  })
   const reader = yield* socket.reader
   const writer = yield* socket.writer
   const received = yield* Ref.make<ReadonlyArray<Received>>([])

@@ -153,8 +153,9 @@ const makeLife = Effect.fnUntraced(function* (
     run.tell(() => `${host}: the host dies`)
     yield* FiberHandle.clear(leaving)
     yield* settle(node)
-    node.powerOff()
+    // A dead host answers nobody any more, least of all that it has no such process.
     yield* close
+    node.powerOff()
   })
   const boot = Effect.suspend(() => {
     if (server !== undefined) return Effect.void

@@ -4,15 +4,18 @@
  *
  * Method: clients come and go at generated moments, by a goodbye, a broken connection, falling silent, a reset or a
  * network that swallows what they are sent, while programs die and a swarm of faults takes the node away and back, and
- * so causes broadcasts. One client stays through it all. When the others are gone the hub must count exactly the one
- * that stays, that one must still be told of a change, and when it leaves too nothing may be left.
+ * so causes broadcasts. In some runs the wall clock is set meanwhile. One client stays through it all. When the others
+ * are gone, those that fell silent by the heartbeat's own time, the hub must count exactly the one that stays, that one
+ * must still be told of a change, and when it leaves too nothing may be left.
  */
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Effect, Exit, Fiber, Option, Scope } from "effect"
 import type { HttpClientResponse } from "effect/http"
 import * as fc from "fast-check"
+import { CloseCode } from "../../core/hub/Protocol.ts"
 import { draw } from "../../sim/Draw.ts"
 import { RunContext } from "../../sim/RunContext.ts"
 import { sometimes } from "../../sim/Sim.ts"
+import * as WallClock from "../../sim/WallClock.ts"
 import { nodeLinks } from "../faults/NodeLinks.ts"
 import * as HubMutants from "../mutants/HubMutants.ts"
 import { eventually, holds } from "../Property.ts"
@@ -34,6 +37,8 @@ const workload = fc.record({
     }),
     { minLength: 1, maxLength: 6 }
   ),
+  // The console's clock is set while clients are there.
+  clock: fc.option(fc.record({ atMs: fc.nat(4_000), byMs: fc.constantFrom(-3_600_000, 3_600_000) })),
   kills: fc.array(fc.record({ atMs: fc.nat(4_000), program: fc.constantFrom("api", "worker") }), { maxLength: 6 })
 })
 
@@ -41,6 +46,9 @@ type Visit = ReturnType<typeof workload.generate>["value"]["clients"][number]
 
 /** By then the hub has noticed a client that does not answer. */
 const noticedMs = World.consoleOptions.session.heartbeatTimeoutMs + World.consoleOptions.session.heartbeatIntervalMs
+
+/** So long takes what waits on the connection. */
+const closedMs = 2_000
 
 const visit = Effect.fnUntraced(function* (world: World.World, name: string, plan: Visit) {
   const { leave } = plan
@@ -50,6 +58,11 @@ const visit = Effect.fnUntraced(function* (world: World.World, name: string, pla
   for (let i = 0; i < plan.chatter; i++) yield* client.send(`{"type":"subscribe"}`)
   const reading = yield* Effect.forkChild(client.read)
   yield* Effect.sleep(plan.stayMs)
+  const ended = reading.pollUnsafe()
+  yield* holds(
+    ended?._tag !== "Success" || ended.value !== CloseCode.heartbeat,
+    () => `${name} was there for ${plan.stayMs} ms, and was let go as silent`
+  )
   if (leave === "goodbye") yield* client.close
   if (leave === "silent") yield* Fiber.interrupt(reading)
   if (leave === "reset" || leave === "stall") {
@@ -60,6 +73,9 @@ const visit = Effect.fnUntraced(function* (world: World.World, name: string, pla
   if (leave !== "goodbye" && leave !== "break") {
     yield* Effect.sleep(noticedMs)
     yield* sometimes(`a client left by ${leave}`)
+    // It finds out only when it reads again.
+    const closed = leave === "silent" ? yield* Effect.timeoutOption(client.read, closedMs) : Option.some(0)
+    yield* holds(Option.isSome(closed), () => `${name} was silent for ${noticedMs} ms, and was kept`)
   }
   yield* Scope.close(scope, Exit.void)
 })
@@ -67,7 +83,7 @@ const visit = Effect.fnUntraced(function* (world: World.World, name: string, pla
 const program: Property["program"] = Effect.fnUntraced(
   function* (parts) {
     const run = yield* RunContext
-    const { clients, herd, kills, latencyMsMax } = yield* draw(workload)
+    const { clients, clock, herd, kills, latencyMsMax } = yield* draw(workload)
     const visits = herd ? clients.map((client) => ({ ...client, joinAtMs: 0, stayMs: 1_000 })) : clients
     const nodes = { web: [World.steady("app", "api"), World.steady("app", "worker")] }
     const hub = { ...World.consoleOptions.hub, outboxFramesMax: 8 }
@@ -90,7 +106,8 @@ const program: Property["program"] = Effect.fnUntraced(
         Effect.forEach(visits, (client, i) => visit(world, `client-${i}`, client), { concurrency: "unbounded" }),
         Effect.forEach(kills, (kill) => Effect.andThen(Effect.sleep(kill.atMs), web.kill("app", kill.program)), {
           concurrency: "unbounded"
-        })
+        }),
+        clock === null ? Effect.void : Effect.andThen(Effect.sleep(clock.atMs), WallClock.jump(clock.byMs))
       ],
       { concurrency: "unbounded" }
     )

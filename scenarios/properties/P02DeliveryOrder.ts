@@ -2,21 +2,25 @@
  * P2, delivery order (R1.4): what a client receives is a gap-free run of what was published since it joined, in order,
  * or it was told of the gap.
  *
- * Method, drawn for each run. Stream: programs that keep dying on two nodes cause events for some seconds; clients join
- * at generated moments, narrow their subscription, or read late, under both policies for slow clients, small outboxes
- * and small windows. Burst: fibers report polls to the registry in the very milliseconds in which clients join. A
- * subscriber of the bus takes down what was published, and the oracle compares each client's frames with it.
+ * Method, drawn for each run. Stream: programs that keep dying on two nodes cause events for some seconds, and so do
+ * operations and a batch; clients join at generated moments, narrow their subscription, or read late, under both
+ * policies for slow clients, small outboxes and small windows, and over a bus with small queues. Burst: fibers report
+ * polls to the registry in the very milliseconds in which clients join. Resume and logs have files of their own. What
+ * is handed to the bus is taken down, and the oracle compares each client's frames with it.
  */
 import { Effect, Exit, Scope } from "effect"
 import * as fc from "fast-check"
 import type { ConsoleParts } from "../../core/Console.ts"
 import { draw } from "../../sim/Draw.ts"
 import * as HubMutants from "../mutants/HubMutants.ts"
+import * as LogMutants from "../mutants/LogMutants.ts"
 import * as RegistryMutants from "../mutants/RegistryMutants.ts"
 import * as EventStream from "../oracles/EventStream.ts"
 import { running } from "../peers/Reports.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
+import * as Logs from "./P02Logs.ts"
+import * as Resume from "./P02Resume.ts"
 
 // Stream ----------------------------------------------------------------------------------------------------------------
 
@@ -33,10 +37,18 @@ const stream = fc.record({
     }),
     { minLength: 1, maxLength: 5 }
   ),
-  lastsMs: fc.array(fc.integer({ min: 1_100, max: 4_000 }), { minLength: 2, maxLength: 6 })
+  lastsMs: fc.array(fc.integer({ min: 1_100, max: 4_000 }), { minLength: 2, maxLength: 6 }),
+  overflow: fc.constantFrom("dropLow", "wait", "dropOldest", "dropNewest"),
+  queueEventsMax: fc.constantFrom(500, 4, 1),
+  operations: fc.array(
+    fc.record({ atMs: fc.nat(3_000), node: fc.constantFrom("a", "b"), kind: fc.constantFrom("start", "stop") }),
+    { maxLength: 3 }
+  ),
+  batchAtMs: fc.option(fc.nat(2_000))
 })
 
-type Visit = ReturnType<typeof stream.generate>["value"]["clients"][number]
+type Plan = ReturnType<typeof stream.generate>["value"]
+type Visit = Plan["clients"][number]
 
 const visit = Effect.fnUntraced(function* (world: World.World, name: string, plan: Visit) {
   yield* Effect.sleep(plan.joinAtMs)
@@ -51,30 +63,58 @@ const visit = Effect.fnUntraced(function* (world: World.World, name: string, pla
   return { name, narrowed, client, reading }
 })
 
-/** Longer than a poll may take to fail, so that even that event is out. */
-const quietMs = 8_000
+/** What people ask meanwhile; refusals are answers too. */
+const ask = (world: World.World, { batchAtMs, operations }: Plan) =>
+  Effect.all(
+    [
+      ...operations.map(({ atMs, kind, node }) =>
+        Effect.andThen(
+          Effect.sleep(atMs),
+          Effect.ignore(world.fleet.operate({ kind }, node, { group: "app", name: node === "a" ? "p0" : "p3" }))
+        )
+      ),
+      batchAtMs === null
+        ? Effect.void
+        : Effect.andThen(
+            Effect.sleep(batchAtMs),
+            Effect.ignore(world.batches.submit({ operation: { kind: "restart" }, select: [{}], concurrency: 2 }))
+          )
+    ],
+    { concurrency: "unbounded", discard: true }
+  )
+
+/** By then operations are over: what they say when a node does not answer is an event too. */
+const quietMs = 40_000
 
 const streamProgram = Effect.fnUntraced(function* (parts: ConsoleParts) {
   const plan = yield* draw(stream)
+  const watched = EventStream.watch(parts)
   const programs = plan.lastsMs.map((runsForMs, i) => ({ ...World.steady("app", `p${i}`), runsForMs }))
   const world = yield* World.make({
     nodes: { a: programs.slice(0, 3), b: programs.slice(3) },
     options: {
       ...World.consoleOptions,
+      bus: {
+        ...World.consoleOptions.bus,
+        overflow: plan.overflow,
+        queueEventsMax: { high: plan.queueEventsMax, normal: plan.queueEventsMax, low: plan.queueEventsMax }
+      },
       hub: { ...World.consoleOptions.hub, slowClientPolicy: plan.policy, outboxFramesMax: plan.outboxFramesMax }
     },
     network: { windowMessages: plan.windowMessages },
-    parts
+    parts: watched.parts
   })
-  const published = yield* EventStream.record(world.bus)
   const scope = yield* Scope.make()
+  yield* Effect.forkScoped(ask(world, plan))
   const witnesses = yield* Effect.forEach(plan.clients, (client, i) => visit(world, `client-${i}`, client), {
     concurrency: "unbounded"
   }).pipe(Scope.provide(scope))
   // No more answers, so no more events: what is under way arrives, and then nothing may be missing.
   yield* Effect.forEach(Object.values(world.supervisords), (node) => node.spoil("hang"))
   yield* Effect.sleep(quietMs)
-  yield* EventStream.verify(witnesses, yield* published)
+  // Alone on the bus: it shows what was lost before it.
+  yield* world.registry.add({ name: "last", environment: undefined, kind: "supervisord" })
+  yield* EventStream.verify(witnesses, watched.published(), { isWhole: true })
   yield* Scope.close(scope, Exit.void)
 }, Effect.scoped)
 
@@ -128,13 +168,21 @@ export const P2: Property = {
   title: "delivery order",
   requirements: ["R1.4"],
   program: (parts) =>
-    Effect.flatMap(draw(fc.boolean()), (deep) => (deep ? burstProgram(parts) : streamProgram(parts))).pipe(
-      Effect.catchTag("SocketError", Effect.die)
-    ),
+    Effect.flatMap(draw(fc.constantFrom(streamProgram, burstProgram, Resume.program, Logs.program)), (program) =>
+      program(parts)
+    ).pipe(Effect.catchTag("SocketError", Effect.die)),
   mutants: [
     HubMutants.cachedSnapshot,
     HubMutants.fiberPerEvent,
-    HubMutants.lossyBus,
+    HubMutants.lossyOutbox,
+    HubMutants.gapNotTold,
+    HubMutants.logHoleNotTold,
+    HubMutants.resumeOffByOne,
+    HubMutants.streamNotLookedAt,
+    HubMutants.resumeByWhatIsKept,
+    HubMutants.resumeOverHole,
+    LogMutants.logGapForgotten,
+    LogMutants.oneChannel,
     RegistryMutants.publishBeforeState
   ]
 }

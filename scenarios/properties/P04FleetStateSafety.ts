@@ -139,26 +139,69 @@ const program: Property["program"] = Effect.fnUntraced(
       () => `events out of order: ${events.map((event) => event.seq).join(" ")}`
     )
     const state = yield* world.registry.state
-    const pids = Array.from(state.nodes.values(), (found) => found.processes.get("app:api")?.pid ?? 0)
-    yield* holds(
-      sorted(replay(events)) === sorted(pids.filter((pid) => pid > 0)),
-      () => `events lead to processes ${replay(events).join(" ")}, the state holds ${pids.join(" ")}`
+    const known = described(replay(events))
+    const held = described(
+      new Map(
+        Array.from(state.nodes, ([name, found]) => [
+          name,
+          { status: found.status, incarnation: found.incarnation, pid: found.processes.get("app:api")?.pid }
+        ])
+      )
     )
+    yield* holds(known === held, () => `events lead to ${known}, the state holds ${held}`)
   },
   Effect.scoped,
   Effect.catchTag("HttpClientError", Effect.die)
 )
 
-const sorted = (pids: ReadonlyArray<number>): string => pids.toSorted((a, b) => a - b).join(" ")
+/** What a client knows of a node who began with nothing and followed every event. */
+interface Known {
+  readonly status: string
+  readonly incarnation: number
+  readonly pid: number | undefined
+}
 
-/** The pids that a client knows in the end who began with nothing and followed every event. */
-const replay = (events: ReadonlyArray<FleetEvent>): ReadonlyArray<number> => {
-  const pids = new Map<string, number>()
-  for (const event of events) {
-    if (event.type === "process.removed") pids.delete(event.node)
-    else if (event.type !== "node.status") pids.set(event.node, event.process.pid)
+const described = (nodes: ReadonlyMap<string, Known>): string =>
+  Array.from(nodes, ([name, { incarnation, pid, status }]) => `${name} ${status} life ${incarnation} pid ${pid ?? "-"}`)
+    .toSorted()
+    .join(", ")
+
+const replay = (events: ReadonlyArray<FleetEvent>): ReadonlyMap<string, Known> => {
+  const nodes = new Map<string, Known>()
+  const change = (name: string, what: Partial<Known>) => {
+    const before = nodes.get(name)
+    // An event of a node that was not added shows as one too many.
+    nodes.set(name, { status: "unknown", incarnation: 0, pid: undefined, ...before, ...what })
   }
-  return Array.from(pids.values())
+  for (const event of events) {
+    switch (event.type) {
+      case "node.added":
+        nodes.set(event.node, { status: event.view.status, incarnation: event.view.incarnation, pid: undefined })
+        break
+      case "node.removed":
+        nodes.delete(event.node)
+        break
+      case "node.status":
+        change(event.node, { status: event.to })
+        break
+      case "node.restarted":
+        change(event.node, { incarnation: event.incarnation })
+        break
+      case "process.removed":
+        change(event.node, { pid: undefined })
+        break
+      case "process.added":
+      case "process.state":
+      case "process.restarted":
+        change(event.node, { pid: event.process.pid })
+        break
+      case "operation.started":
+      case "operation.finished":
+      case "batch.changed":
+        break
+    }
+  }
+  return nodes
 }
 
 export const P4: Property = {

@@ -73,6 +73,10 @@ export class MachineKernel implements System {
     })
   }
 
+  isAttached(pid: number): boolean {
+    return Array.from(this.hosts).some((host) => host.pid === pid)
+  }
+
   crash(): void {
     this.context.fault("process crash")
     for (const host of this.hosts) {

@@ -68,6 +68,8 @@ export interface System {
   readonly attach: () => Host
   /** The host has ended: what it held open is closed, and its children are orphans. */
   readonly detach: (host: Host) => void
+  /** A program under test has this pid and has not ended. */
+  readonly isAttached: (pid: number) => boolean
   /** Called in the machine when a child of a host has ended, before it is reaped. */
   readonly whenEnded: (entry: Entry, news: (ending: Ending) => void) => void
 }

@@ -16,6 +16,7 @@
  * - A config struct has defaults for what the model has no setting for: directory, uid, serverurl, capturing, syslog,
  *   killasgroup, backups.
  */
+import { SupervisorFaultCode } from "../../core/supervisor/SupervisorFault.ts"
 import { isList, isStruct, type XmlRpcValue } from "../../core/xmlrpc/XmlRpcValue.ts"
 
 export interface Difference {
@@ -34,6 +35,10 @@ export interface Difference {
 }
 
 const isResult = (value: XmlRpcValue): boolean => isStruct(value) && "status" in value
+
+/** A program that ended before its startsecs were over. Others that fail do so at once, in the order of the list. */
+const isTooSoon = (value: XmlRpcValue): boolean =>
+  isStruct(value) && value["status"] === SupervisorFaultCode.SPAWN_ERROR
 
 const textOf = (value: XmlRpcValue): string => JSON.stringify(value)
 
@@ -88,6 +93,16 @@ export const differences: ReadonlyArray<Difference> = [
       "system.multicall"
     ],
     list: (items) => (items.every(isResult) ? items.toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1)) : items)
+  },
+  {
+    what: "the order among programs that end too soon when several are started at once",
+    why: "as above",
+    methods: ["supervisor.startProcess", "supervisor.startProcessGroup", "supervisor.startAllProcesses"],
+    list: (items) => {
+      const soon = items.filter(isTooSoon).toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
+      let next = 0
+      return items.map((item) => (isTooSoon(item) ? (soon[next++] ?? item) : item))
+    }
   },
   {
     what: "texts of methodHelp",

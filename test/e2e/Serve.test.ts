@@ -1,11 +1,12 @@
 /** `muster serve` as a process: the demo fleet, the end by a signal, and starts that must fail. */
+import { readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Fiber } from "effect"
 import { eventually, isRunning } from "../core/local/RealProcesses.ts"
 import { signal } from "../support/MarkedProcesses.ts"
-import { muster, reaches, type RealConsole, start } from "../support/RealConsole.ts"
+import { muster, reaches, type RealConsole, shellCommand, start } from "../support/RealConsole.ts"
 import { temporaryFile } from "../support/TemporaryFolder.ts"
 
 const demo = ["local", "demo"] as const
@@ -74,6 +75,22 @@ describe("muster serve without a configuration", () => {
       // Each of these writes to the log.
       yield* console.operate("restart", ...demo, "ticker")
       yield* console.operate("stop", ...demo, "ticker")
+      assert.strictEqual((yield* console.node("local")).status, "up")
+      assert.strictEqual((yield* console.stop("SIGTERM")).code, 0)
+      assert.deepStrictEqual(yield* stillRunning(pids), [])
+    })
+  )
+
+  it.live("goes on when the disk of its log is full, and still ends in order", () =>
+    Effect.gen(function* () {
+      const port = yield* Effect.scoped(takenPort)
+      const console = yield* start({
+        // What it writes goes nowhere, so that its address has to be told for it.
+        command: shellCommand(`echo ' at http://127.0.0.1:${port}"'; exec muster serve >/dev/full`),
+        env: { MUSTER_SERVER_PORT: String(port) }
+      })
+      const pids = yield* pidsOf(console, ["steady"])
+      yield* console.operate("restart", ...demo, "ticker")
       assert.strictEqual((yield* console.node("local")).status, "up")
       assert.strictEqual((yield* console.stop("SIGTERM")).code, 0)
       assert.deepStrictEqual(yield* stillRunning(pids), [])
@@ -159,6 +176,39 @@ describe("muster serve, asked twice to end", () => {
       assert.deepStrictEqual({ code, stderr }, { code: 1, stderr: "muster: not everything stopped within 1s\n" })
       assert.isBelow(tookMs, 3_000)
       yield* nothingLeft(console)
+    })
+  )
+})
+
+const lasting = `
+[[programs]]
+name = "lasting"
+command = ["sh", "-c", "trap '' TERM PIPE; while :; do echo tick; sleep 0.1; done"]
+startsecs = 0.2
+stopwaitsecs = 1
+stdout_logfile = "LOG"
+stdout_logfile_maxbytes = "1KiB"
+stdout_logfile_backups = 1
+`
+
+describe("muster serve that is killed", () => {
+  it.live("ends at its next start what it had left running, and runs each program once", () =>
+    Effect.gen(function* () {
+      const config = yield* temporaryFile("muster.toml", "")
+      writeFileSync(config, lasting.replace("LOG", `${config}.log`))
+      const first = yield* start({ config })
+      const before = yield* reaches(first, "RUNNING", "local", "lasting", "lasting")
+      yield* first.stop("SIGKILL")
+      assert.deepStrictEqual(yield* stillRunning([before.pid]), [before.pid])
+      const second = yield* start({ config })
+      assert.deepStrictEqual(yield* stillRunning([before.pid]), [])
+      assert.include(second.logs(), `lasting:lasting (pid ${before.pid})`)
+      const after = yield* reaches(second, "RUNNING", "local", "lasting", "lasting")
+      assert.deepStrictEqual(yield* stillRunning([after.pid]), [after.pid])
+      assert.strictEqual(after.stdout_logfile, `${config}.log`)
+      assert.match(readFileSync(`${config}.log`, "utf8"), /^(tick\n)*$/)
+      assert.strictEqual((yield* second.stop("SIGTERM")).code, 0)
+      assert.deepStrictEqual(yield* stillRunning([after.pid]), [])
     })
   )
 })

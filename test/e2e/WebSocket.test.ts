@@ -1,14 +1,14 @@
 /** The hub as real WebSocket clients see it: refusals, the heartbeat, slow clients, and clients that vanish. */
 import { readFileSync } from "node:fs"
-import { request as httpRequest } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { Health } from "../../core/http/Api.ts"
 import { ErrorBody } from "../../core/http/ErrorBody.ts"
 import { eventually } from "../core/local/RealProcesses.ts"
-import { type RealConsole, start } from "../support/RealConsole.ts"
+import { clients, clientsBecome } from "../support/HubClients.ts"
+import { start } from "../support/RealConsole.ts"
 import { temporaryFile } from "../support/TemporaryFolder.ts"
-import { connect, NotReceived } from "../support/WsClient.ts"
+import { refusedUpgrade } from "../support/RefusedUpgrade.ts"
+import { connect } from "../support/WsClient.ts"
 
 /** A console whose hub has these settings; it runs one program that stays up. */
 const startWith = (hub: string, more = "") =>
@@ -17,14 +17,6 @@ const startWith = (hub: string, more = "") =>
     const config = yield* temporaryFile("muster.toml", `[hub]\n${hub}\n${program}${more}`)
     return yield* start({ config })
   })
-
-const clients = (console: RealConsole) =>
-  console.request("GET", "/health").pipe(
-    Effect.flatMap(({ body }) => Schema.decodeUnknownEffect(Health)(body)),
-    Effect.map(({ components }) => components.find(({ name }) => name === "hub")?.detail["clients"])
-  )
-
-const clientsBecome = (console: RealConsole, count: number) => eventually(clients(console), (found) => found === count)
 
 const isErrorBody = Schema.is(ErrorBody)
 
@@ -90,13 +82,7 @@ describe("hub of a running console", () => {
       const console = yield* startWith("clients_max = 2")
       const first = yield* connect(console.url)
       yield* connect(console.url)
-      const upgrade = {
-        connection: "Upgrade",
-        upgrade: "websocket",
-        "sec-websocket-version": "13",
-        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="
-      }
-      const refused = yield* get(`${console.url}/api/ws`, upgrade)
+      const refused = yield* refusedUpgrade(`${console.url}/api/ws`)
       assert.isTrue(isErrorBody(refused.body), JSON.stringify(refused))
       assert.deepInclude(refused, { status: 503 })
       assert.deepInclude(refused.body, { code: "too_many_clients" })
@@ -190,20 +176,3 @@ describe("hub under a flood of events", () => {
     })
   )
 })
-
-/** A GET with headers that `fetch` does not let through. */
-const get = (url: string, headers: Readonly<Record<string, string>>) =>
-  Effect.callback<{ readonly status: number; readonly body: unknown }, NotReceived>((resume) => {
-    const request = httpRequest(url, { headers }, (response) => {
-      let text = ""
-      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
-      response.on("end", () => {
-        const body: unknown = JSON.parse(text)
-        resume(Effect.succeed({ status: response.statusCode ?? 0, body }))
-      })
-    })
-    request.on("upgrade", () => resume(Effect.fail(new NotReceived({ message: "it was upgraded" }))))
-    request.on("error", (error) => resume(Effect.fail(new NotReceived({ message: error.message }))))
-    request.end()
-    return Effect.sync(() => request.destroy())
-  }).pipe(Effect.timeout("10 seconds"))

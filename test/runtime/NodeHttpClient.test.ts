@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted, Schedule, Scope, Tracer } from "effect"
+import { Effect, Fiber, Layer, Redacted, Schedule, Scope, Stream, Tracer } from "effect"
 import { HttpClient } from "effect/http"
 import { execFileSync, spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -111,10 +111,9 @@ describe("call over a real connection", () => {
       )
       const address = server.address()
       const url = `https://localhost:${typeof address === "object" && address !== null ? address.port : 0}`
-      const trusting = (certificateAuthorities: ReadonlyArray<string>) =>
-        Effect.provide(ask(url), NodeHttpClient.layer({ connectionsMax: 1, certificateAuthorities }))
-      assert.lengthOf(yield* trusting([other.cert, own.cert]), 20)
-      for (const call of [trusting([other.cert]), Effect.provide(ask(url), oneConnection)]) {
+      const trusting = (ca: string) => Effect.provide(ask(url, { tls: { ca } }), oneConnection)
+      assert.lengthOf(yield* trusting(`${other.cert}\n${own.cert}`), 20)
+      for (const call of [trusting(other.cert), Effect.provide(ask(url), oneConnection)]) {
         const { reason } = yield* Effect.flip(call)
         if (reason._tag !== "Unreachable") return assert.fail(reason._tag)
         assert.match(reason.detail, /^self-signed certificate.*DEPTH_ZERO_SELF_SIGNED_CERT$/)
@@ -163,12 +162,6 @@ describe("call over a real connection", () => {
 })
 
 describe("failure over a real connection", () => {
-  /** With one connection permitted, a call that succeeds shows that the one before gave it back. */
-  const connectionIsFree = Effect.gen(function* () {
-    const healthy = yield* rawServer((socket) => socket.end(http(processes)))
-    assert.lengthOf(yield* ask(healthy.url), 20)
-  })
-
   const failsWith = (
     name: string,
     serve: (socket: Socket) => void,
@@ -387,6 +380,150 @@ describe("end of a connection", () => {
       yield* eventually(Effect.map(server.openCount, (count) => count === 0))
     }).pipe(Effect.provide(oneConnection))
   )
+})
+
+describe("kept connection", () => {
+  const keptLayer = NodeHttpClient.layer({ connectionsMax: 4, idlePerPeerMax: 2, idleMs: 300 })
+  const kept = { connections: "keep-alive" } as const
+  const connectionsOf = (server: { readonly received: ReadonlyArray<string> }) => server.received.length
+
+  /** Answers each request on a connection, however many come. */
+  const answersAll = (socket: Socket, status = "200 OK") => {
+    const reply = () =>
+      void socket.write(http(processes, `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(processes)}`))
+    reply()
+    socket.on("data", (bytes: Buffer) => bytes.includes("POST ") && reply())
+  }
+
+  it.live("serves one call after another, and is closed when nobody calls any more", () =>
+    Effect.gen(function* () {
+      const server = yield* rawServer((socket) => answersAll(socket))
+      for (let i = 0; i < 5; i++) assert.lengthOf(yield* ask(server.url, kept), 20)
+      assert.strictEqual(connectionsOf(server), 1)
+      assert.notMatch(server.received[0] ?? "", /connection: close/i)
+      yield* eventually(Effect.map(server.openCount, (count) => count === 0))
+      assert.lengthOf(yield* ask(server.url, kept), 20)
+      assert.strictEqual(connectionsOf(server), 2)
+    }).pipe(Effect.provide(keptLayer))
+  )
+
+  it.live("serves one call at a time, and few are kept", () =>
+    Effect.gen(function* () {
+      const waiting: Array<Socket> = []
+      const server = yield* rawServer((socket) => void waiting.push(socket))
+      const calls = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 4 }), () => ask(server.url, kept), { concurrency: "unbounded" })
+      )
+      yield* eventually(Effect.sync(() => waiting.length === 4))
+      for (const socket of waiting) answersAll(socket)
+      yield* Fiber.join(calls)
+      yield* eventually(Effect.map(server.openCount, (count) => count === 2))
+      assert.lengthOf(yield* ask(server.url, kept), 20)
+      assert.strictEqual(connectionsOf(server), 4)
+    }).pipe(Effect.provide(keptLayer))
+  )
+
+  it.live("is not left to the next call by one that is given up", () =>
+    Effect.gen(function* () {
+      // The first call gets half an answer, and the rest only when the second one asks.
+      const server = yield* rawServer((socket, index) => {
+        if (index > 0) return answersAll(socket)
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n<half>")
+        socket.on("data", () => socket.write("the other half"))
+      })
+      const { reason } = yield* Effect.flip(ask(server.url, { ...kept, deadlineMs: 200 }))
+      assert.strictEqual(reason._tag, "TimedOut")
+      assert.lengthOf(yield* ask(server.url, kept), 20)
+      assert.strictEqual(connectionsOf(server), 2)
+      yield* eventually(Effect.map(server.openCount, (count) => count === 0))
+    }).pipe(Effect.provide(keptLayer))
+  )
+
+  it.live("gives back its place whatever becomes of the call", () =>
+    Effect.gen(function* () {
+      const statuses = ["401 Unauthorized", "500 Error", "404 Not Found"]
+      let asked = 0
+      const failing = yield* rawServer((socket) => answersAll(socket, statuses[asked++ % 3]))
+      const silent = yield* rawServer(() => {})
+      const garbage = yield* rawServer((socket) => void socket.end("garbage\r\n\r\n"))
+      for (let i = 0; i < 6; i++) {
+        yield* Effect.flip(ask(failing.url, kept))
+        yield* Effect.flip(ask(failing.url, { ...kept, replyBytesMax: 1_024 }))
+        yield* Effect.flip(ask(silent.url, { ...kept, deadlineMs: 20 }))
+        yield* Effect.flip(ask(garbage.url, kept))
+        yield* Effect.flip(ask("http://127.0.0.1:1", kept))
+        yield* Effect.flip(ask("not a url", kept))
+      }
+      for (const server of [failing, silent, garbage]) {
+        yield* eventually(Effect.map(server.openCount, (count) => count === 0))
+      }
+      const healthy = yield* rawServer((socket) => answersAll(socket))
+      assert.lengthOf(yield* ask(healthy.url, kept), 20)
+    }).pipe(Effect.provide(NodeHttpClient.layer({ connectionsMax: 1, idleMs: 300 })))
+  )
+
+  it.live("that the peer has closed is not used again", () =>
+    Effect.gen(function* () {
+      const server = yield* rawServer((socket) => {
+        answersAll(socket)
+        setTimeout(() => socket.end(), 50)
+      })
+      assert.lengthOf(yield* ask(server.url, kept), 20)
+      yield* eventually(Effect.map(server.openCount, (count) => count === 0))
+      assert.lengthOf(yield* ask(server.url, kept), 20)
+      assert.strictEqual(connectionsOf(server), 2)
+    }).pipe(Effect.provide(keptLayer))
+  )
+
+  it.live("is closed with the scope of the client", () =>
+    Effect.gen(function* () {
+      const server = yield* rawServer((socket) => answersAll(socket))
+      yield* Effect.provide(ask(server.url, kept), NodeHttpClient.layer())
+      yield* eventually(Effect.map(server.openCount, (count) => count === 0))
+    })
+  )
+
+  it.live("is closed when its call is interrupted while it still connects", () =>
+    Effect.gen(function* () {
+      const port = yield* deafPort
+      const connects = Effect.sync(() => process.getActiveResourcesInfo().includes("ConnectWrap"))
+      const call = yield* Effect.forkChild(ask(`http://127.0.0.1:${port}`, kept))
+      yield* eventually(connects)
+      yield* Fiber.interrupt(call)
+      yield* eventually(Effect.map(connects, (still) => !still))
+    }).pipe(Effect.provide(keptLayer))
+  )
+
+  it.live("of a followed log ends with its reader", () =>
+    Effect.gen(function* () {
+      const server = yield* rawServer((socket) => {
+        socket.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+      })
+      const driver = yield* driverOf(server.url)
+      const pieces = driver.followLog({ group: "web", name: "a b" }, "stderr")
+      const first = yield* Stream.runCollect(Stream.take(pieces, 1))
+      assert.deepStrictEqual(first, [{ _tag: "Bytes", bytes: Buffer.from("abc") }])
+      assert.match(server.received[0] ?? "", /^GET \/logtail\/web%3Aa%20b\/stderr HTTP\/1\.1\r\n/)
+      // supervisord would send blocks of 64 KiB.
+      assert.notMatch(server.received[0] ?? "", /connection: close/i)
+      yield* eventually(Effect.map(server.openCount, (count) => count === 0))
+      const refused = yield* rawServer((socket) => void socket.write(http("<html>", "HTTP/1.1 404 Not Found")))
+      const { reason } = yield* Effect.flip(
+        Effect.flatMap(driverOf(refused.url), (other) =>
+          Stream.runDrain(other.followLog({ group: "web", name: "no" }, "stdout"))
+        )
+      )
+      assert.deepInclude(reason, { _tag: "Fault", name: "BAD_NAME" })
+      yield* eventually(Effect.map(refused.openCount, (count) => count === 0))
+      yield* connectionIsFree
+    }).pipe(Effect.provide(oneConnection))
+  )
+})
+
+/** With one connection permitted, a call that succeeds shows that the one before gave it back. */
+const connectionIsFree = Effect.gen(function* () {
+  const healthy = yield* rawServer((socket) => socket.end(http(processes)))
+  assert.lengthOf(yield* ask(healthy.url), 20)
 })
 
 /** A port that listens and never accepts, with its queue full: connecting to it neither succeeds nor fails. */

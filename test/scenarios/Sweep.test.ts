@@ -11,8 +11,11 @@ const shrinkingMs = 120_000
 /** A mutant that many runs catch. */
 const caught = Result.getOrThrow(findSubject("P4+stale-read"))
 
-const checked = (workers: number, options: CheckOptions) =>
-  Effect.scoped(Effect.flatMap(pool(workers), (over) => check(over, caught, options)))
+/** A mutant whose failures are soon shrunk. */
+const shrunkSoon = Result.getOrThrow(findSubject("P3+set-changed-while-walked"))
+
+const checked = (workers: number, options: CheckOptions, subject = caught) =>
+  Effect.scoped(Effect.flatMap(pool(workers), (over) => check(over, subject, options)))
 
 describe("a sweep of a property", () => {
   it.live("has the same result with one and with two workers", () =>
@@ -49,7 +52,7 @@ describe("a sweep of a property", () => {
     "is shrunk by a replay as it was by the sweep",
     () =>
       Effect.gen(function* () {
-        const { failure } = yield* checked(1, { runs: 200, seed: 11 })
+        const { failure } = yield* checked(1, { runs: 200, seed: 11 }, shrunkSoon)
         assert.isDefined(failure)
         const again = Result.getOrThrow(replay(failure.token, { shrink: true }))
         assert.isDefined(failure.shrunk)

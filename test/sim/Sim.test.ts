@@ -255,6 +255,16 @@ describe("the step limit", () => {
     }
   })
 
+  it("is exact where one fiber runs on the stack of another", () => {
+    const work = Effect.forEach([1, 2, 3, 4, 5], () => Effect.void)
+    const nested = Effect.forever(Effect.forkChild(work, { startImmediately: true }))
+    for (let stepsMax = 1; stepsMax <= 200; stepsMax++) {
+      const result = Sim.run(nested, { stepsMax, seed: 3 })
+      assert.deepStrictEqual([result.outcome, result.steps], ["step-limit", stepsMax])
+      assert.strictEqual(Result.getOrThrow(Sim.replay(nested, result.token)).token, result.token)
+    }
+  })
+
   it("lets a program take exactly as many steps as it needs", () => {
     const { steps } = Sim.run(lostUpdate, { seed: 7 })
     const outcome = (stepsMax: number) => Sim.run(lostUpdate, { seed: 7, stepsMax }).outcome

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 import { Data, Effect, Schema, type Scope } from "effect"
 import { NodeView } from "../../core/domain/Node.ts"
 import { ProcessInfo } from "../../core/domain/Process.ts"
-import { OperationResult } from "../../core/fleet/Operation.ts"
+import { OperationResult } from "../../core/domain/Operation.ts"
 import { eventually } from "../core/local/RealProcesses.ts"
 import { killMarked, marked, newMark } from "./MarkedProcesses.ts"
 
@@ -117,6 +117,22 @@ export const muster = (
   env: Readonly<Record<string, string>> = {}
 ): Effect.Effect<Ended, RealConsoleError> =>
   Effect.scoped(Effect.flatMap(launch([process.execPath, launcher, ...args], env), (child) => child.ended))
+
+/** Runs a line of `sh` to its end, in which `muster` is the command: as in `shell("muster ps | head -1")`. */
+export const shell = (
+  line: string,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Ended, RealConsoleError> =>
+  Effect.scoped(Effect.flatMap(launch(shellCommand(line), env), (child) => child.ended))
+
+/** The command for `start` that runs such a line. */
+export const shellCommand = (line: string): ReadonlyArray<string> => [
+  "sh",
+  "-c",
+  line.replaceAll("muster ", '"$0" "$1" '),
+  process.execPath,
+  launcher
+]
 
 export interface RealConsoleOptions {
   /** The file for `--config`. */

@@ -32,14 +32,15 @@ const timeoutDefaultMs = 10_000
 const isFrame = (value: unknown): value is Frame =>
   typeof value === "object" && value !== null && "type" in value && typeof value.type === "string"
 
-/** Connects to `/api/ws` of the console at `url`; cut off when the scope ends. */
+/** Connects to `/api/ws` of the console at `url`, with a query such as `?since=1`; cut off when the scope ends. */
 export const connect = Effect.fnUntraced(function* (
   url: string,
-  options: WebSocket.ClientOptions = {}
+  options: WebSocket.ClientOptions = {},
+  query = ""
 ): Effect.fn.Return<WsClient, NotReceived, Scope.Scope> {
   const frames: Array<Frame> = []
   const socket = yield* Effect.acquireRelease(
-    Effect.sync(() => new WebSocket(`${url.replace(/^http/, "ws")}/api/ws`, options)),
+    Effect.sync(() => new WebSocket(`${url.replace(/^http/, "ws")}/api/ws${query}`, options)),
     (opened) => Effect.sync(() => opened.terminate())
   )
   let ended: Closed | undefined

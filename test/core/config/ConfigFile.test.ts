@@ -216,10 +216,13 @@ describe("a problem of a file", () => {
     ["[server]\ncolour = 1", "2:1 server.colour: unknown key, expected one of host, port, shutdown_deadline"],
     ["[sever]\nhost = 3", '1:1 sever: unknown key, did you mean "server"?'],
     ["[[node]]\nname = 3\n[[node]]", '1:1 node: unknown key, did you mean "nodes"?'],
-    ["a.b.c = 1", "1:1 a: unknown key, expected one of server, poll, operations, hub, log, local, nodes, programs"],
+    [
+      "a.b.c = 1",
+      "1:1 a: unknown key, expected one of server, poll, operations, bus, hub, log, local, nodes, programs"
+    ],
     [
       "[__proto__]",
-      "1:1 __proto__: unknown key, expected one of server, poll, operations, hub, log, local, nodes, programs"
+      "1:1 __proto__: unknown key, expected one of server, poll, operations, bus, hub, log, local, nodes, programs"
     ],
     ['[server]\n"a b\\n" = 1', '2:1 server."a b\\n": unknown key, expected one of host, port, shutdown_deadline'],
     [node("passwd = 1"), '4:1 nodes[0].passwd: unknown key, did you mean "password"?']
@@ -383,12 +386,43 @@ describe("rules between settings", () => {
     assert.strictEqual(accepted(program('group = "g"') + program("")).programs.length, 2)
   })
 
+  it("refuse a log file that something else writes to already", () => {
+    const program = (name: string, rest: string) => `[[programs]]\nname = "${name}"\ncommand = "true"\n${rest}\n`
+    assert.deepStrictEqual(
+      lines(program("a", 'stdout_logfile = "/l"') + program("b", 'stderr_logfile = "/l"\nstdout_logfile = "/m"')),
+      ['muster.toml:8:18 programs[1].stderr_logfile: got "/l", expected another file than programs[0].stdout_logfile']
+    )
+    assert.deepStrictEqual(lines(program("a", 'stdout_logfile = "/l"\nstderr_logfile = "/l"')), [
+      'muster.toml:5:18 programs[0].stderr_logfile: got "/l", expected another file than programs[0].stdout_logfile'
+    ])
+  })
+
   it("want user name and password together", () => {
     assert.deepStrictEqual(lines(node('username = "u"')), [
       "muster.toml:4:12 nodes[0].password: is missing, expected a password beside the user name"
     ])
     assert.deepStrictEqual(lines(node('password = "x"')), [
       "muster.toml:4:12 nodes[0].username: is missing, expected a user name beside the password"
+    ])
+  })
+
+  it("want a certificate and its key together, with https:// alone, and never show the key", () => {
+    const secure = (rest: string) => `[[nodes]]\nname = "a"\nurl = "https://h:1"\n${rest}\n`
+    assert.deepStrictEqual(lines(secure('tls_certificate = "/c.pem"')), [
+      "muster.toml:4:19 nodes[0].tls_key: is missing, expected a key beside the certificate"
+    ])
+    assert.deepStrictEqual(lines(secure('tls_key = "/k.pem"')), [
+      "muster.toml:4:11 nodes[0].tls_certificate: is missing, expected a certificate beside the key"
+    ])
+    assert.deepStrictEqual(lines(node('tls_key = "k3y"')), [
+      "muster.toml:4:11 nodes[0].tls_key: got a hidden value, expected no TLS setting for a node without https://"
+    ])
+    assert.strictEqual(accepted(secure('tls_ca = "/ca.pem"')).nodes[0]?.tlsCa, "/ca.pem")
+  })
+
+  it("want a breaker that does not open for less and less time", () => {
+    assert.deepStrictEqual(lines('[poll]\nbreaker_open = "20s"\nbreaker_open_max = "10s"'), [
+      'muster.toml:3:20 poll.breaker_open_max: got "10s", expected at least poll.breaker_open, which is 20s'
     ])
   })
 

@@ -107,22 +107,51 @@ const sections = fc.record({
     jitter: fc.integer({ min: 0, max: 50 }).map((ms) => ({ toml: `${ms}ms`, value: Duration.millis(ms) })),
     concurrency: orDefault(integers(1, 1024), 16),
     deadline: orDefault(durations(10, 300_000), seconds(5)),
-    reply_bytes_max: orDefault(sizes(kib, kib * kib * kib), 8 * kib * kib)
+    reply_bytes_max: orDefault(sizes(kib, kib * kib * kib), 8 * kib * kib),
+    calls_max: orDefault(integers(1, 64), 4),
+    calls_waiting_max: orDefault(integers(0, 10_000), 64),
+    breaker_failures: orDefault(integers(1, 1000), 5),
+    breaker_open: orDefault(durations(10, 30_000), seconds(5)),
+    breaker_open_max: orDefault(durations(30_000, hourMs), seconds(30)),
+    stale_after: orDefault(durations(100, 24 * hourMs), seconds(15))
   }),
   operations: section({
     start_timeout: orDefault(durations(100, hourMs), seconds(30)),
     stop_timeout: orDefault(durations(100, hourMs), seconds(30)),
     restart_timeout: orDefault(durations(100, hourMs), seconds(30)),
+    signal_timeout: orDefault(durations(100, hourMs), seconds(10)),
+    stdin_timeout: orDefault(durations(100, hourMs), seconds(10)),
+    clear_log_timeout: orDefault(durations(100, hourMs), seconds(10)),
+    read_log_timeout: orDefault(durations(100, hourMs), seconds(15)),
+    update_timeout: orDefault(durations(100, 24 * hourMs), seconds(300)),
+    batch_timeout: orDefault(durations(100, 24 * hourMs), seconds(600)),
+    batch_concurrency: orDefault(integers(1, 256), 8),
+    batches_max: orDefault(integers(1, 256), 8),
+    batches_waiting_max: orDefault(integers(0, 1000), 32),
+    batches_kept: orDefault(integers(1, 10_000), 100),
     observe_interval: orDefault(durations(10, 60_000), Duration.millis(250))
+  }),
+  bus: section({
+    queue_high: orDefault(integers(1, 100_000), 100),
+    queue_normal: orDefault(integers(1, 100_000), 500),
+    queue_low: orDefault(integers(1, 100_000), 1000),
+    workers: orDefault(integers(0, 256), 0),
+    overflow: orDefault(same(fc.constantFrom("dropOldest", "dropNewest", "dropLow", "wait")), "dropLow"),
+    handler_timeout: orDefault(durations(10, hourMs), seconds(30))
   }),
   hub: section({
     clients_max: orDefault(integers(1, 100_000), 10_000),
+    clients_per_address_max: orDefault(integers(1, 100_000), 2_000),
+    clients_per_user_max: orDefault(integers(1, 100_000), 100),
+    events_kept: orDefault(integers(0, 1_000_000), 10_000),
     outbox_frames_max: orDefault(integers(1, 65_536), 256),
     slow_client_policy: orDefault(same(fc.constantFrom("disconnect", "dropOldest")), "disconnect"),
     heartbeat_interval: orDefault(durations(100, hourMs), seconds(30)),
     heartbeat_timeout: orDefault(durations(100, hourMs), seconds(10)),
     frame_bytes_max: orDefault(sizes(kib, 16 * kib * kib), 64 * kib),
-    invalid_frames_max: orDefault(integers(1, 1000), 3)
+    invalid_frames_max: orDefault(integers(1, 1000), 3),
+    frames_per_second_max: orDefault(integers(1, 100_000), 50),
+    logs_per_client_max: orDefault(integers(0, 1000), 16)
   }),
   log: section({
     level: orDefault(
@@ -198,6 +227,7 @@ describe("any valid configuration", () => {
         assert.deepStrictEqual<unknown>(
           read.map(opened),
           list.map(({ credentials, environment, name, url }) => ({
+            connections: "auto",
             name,
             ...(environment === undefined ? {} : { environment }),
             url,

@@ -8,6 +8,7 @@ import { parseToml } from "../../../core/config/Toml.ts"
 
 const file = "muster.example.toml"
 const text = readFileSync(new URL(`../../../${file}`, import.meta.url), "utf8")
+const variables = { WEB_1_PASSWORD: "s3cr3t", WEB_3_TLS_KEY: "k3y" }
 const decode = (environment: Readonly<Record<string, string>>) => decodeConfig({ file, text, environment })
 
 const Tables = Schema.Record(
@@ -22,10 +23,10 @@ const keysOf = (section: string): ReadonlySet<string> => new Set([written[sectio
 
 describe("the example configuration", () => {
   it("is valid", () => {
-    const config = Result.getOrThrow(decode({ WEB_1_PASSWORD: "s3cr3t" }))
+    const config = Result.getOrThrow(decode(variables))
     assert.deepStrictEqual(
       config.nodes.map((node) => node.name),
-      ["web-1", "web-2"]
+      ["web-1", "web-2", "web-3"]
     )
     assert.strictEqual(config.nodes[0]?.password && Redacted.value(config.nodes[0].password), "s3cr3t")
     assert.deepStrictEqual(
@@ -35,7 +36,7 @@ describe("the example configuration", () => {
   })
 
   it("tells the name of its variable when that is not set", () => {
-    const result = decode({})
+    const result = decode({ WEB_3_TLS_KEY: "k3y" })
     assert.match(
       Result.isFailure(result) ? result.failure.message : "",
       /^muster\.example\.toml:\d+:12 nodes\[0\]\.password: the environment variable WEB_1_PASSWORD is not set$/
@@ -43,7 +44,7 @@ describe("the example configuration", () => {
   })
 
   it("states the defaults", () => {
-    const { nodes: _, programs: __, ...sections } = Result.getOrThrow(decode({ WEB_1_PASSWORD: "x" }))
+    const { nodes: _, programs: __, ...sections } = Result.getOrThrow(decode(variables))
     assert.deepStrictEqual({ ...sections, nodes: [], programs: [] }, Result.getOrThrow(defaults({})))
   })
 

@@ -1,10 +1,13 @@
 /** A node that does what the test says, on the clock of the test. */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Stream } from "effect"
+import type { LogChannel, LogChunk } from "../../../core/domain/Log.ts"
+import type { NodeIdentity } from "../../../core/domain/Node.ts"
 import { Fault, NodeError } from "../../../core/domain/NodeError.ts"
 import type { NodeErrorReason } from "../../../core/domain/NodeError.ts"
-import type { ProcessInfo } from "../../../core/domain/Process.ts"
+import type { ProcessId, ProcessInfo } from "../../../core/domain/Process.ts"
 import type { ProcessState } from "../../../core/domain/ProcessState.ts"
-import type { NodeDriver, ProgramTiming } from "../../../core/fleet/NodeDriver.ts"
+import type { ConfigDiff } from "../../../core/domain/Update.ts"
+import type { LogPiece, LogRange, NodeDriver, ProgramTiming } from "../../../core/fleet/NodeDriver.ts"
 import { processIn } from "./Processes.ts"
 
 export const refuse = (reason: NodeErrorReason) => new NodeError({ operation: "test", reason })
@@ -29,7 +32,21 @@ export interface FakeDriverOptions {
   readonly onStop?: Reaction
   /** Turns that take place without a request. */
   readonly turns?: ReadonlyArray<Turn>
+  /** What signal, stdin and clearing the log do to the process; without it, nothing, and the node takes them. */
+  readonly onSignal?: Reaction
+  readonly onStdin?: Reaction
+  readonly onClearLog?: Reaction
   readonly timing?: ProgramTiming
+  readonly identify?: Effect.Effect<NodeIdentity, NodeError>
+  /** Without it, a log that was never written. */
+  readonly readLog?: (id: ProcessId, channel: LogChannel, range: LogRange) => Effect.Effect<LogChunk, NodeError>
+  /** Without it, nothing comes and it does not end. */
+  readonly followLog?: (id: ProcessId, channel: LogChannel) => Stream.Stream<LogPiece, NodeError>
+  /** Without it, the configuration is what runs. */
+  readonly reread?: Effect.Effect<ConfigDiff, NodeError>
+  /** Fails the request, by group; without it, the node takes it. */
+  readonly onAddGroup?: (group: string) => NodeError | undefined
+  readonly onRemoveGroup?: (group: string) => NodeError | undefined
   /** Instead of an answer to the look with this number, the first being 0. */
   readonly look?: (number: number) => NodeError | undefined
 }
@@ -39,6 +56,20 @@ export interface FakeDriver {
   /** Every request and every first look at another state, with its time. */
   readonly calls: Array<string>
 }
+
+export const identity: NodeIdentity = { identifier: "supervisor", version: "4.2.5", pid: 7 }
+
+export const emptyLog: LogChunk = {
+  text: "",
+  offset: 0,
+  next: 0,
+  size: 0,
+  gap: 0,
+  rotated: false,
+  lossy: false
+}
+
+export const noDiff: ConfigDiff = { added: [], changed: [], removed: [] }
 
 export const timing: ProgramTiming = { startSecs: 1, startRetries: 3, stopWaitSecs: 10 }
 
@@ -74,12 +105,23 @@ export const make = (options: FakeDriverOptions): FakeDriver => {
       kind: "supervisord",
       processes: Effect.map(process, (one) => [one]),
       process: () => process,
+      identify: options.identify ?? Effect.succeed(identity),
       start: () => request("start", options.onStart),
       stop: () => request("stop", options.onStop),
-      timing: () => Effect.succeed(options.timing ?? timing)
+      signal: (_id, signal) => request(`signal ${signal}`, options.onSignal),
+      sendStdin: (_id, chars) => request(`stdin ${chars}`, options.onStdin),
+      clearLog: () => request("clearLog", options.onClearLog),
+      timing: () => Effect.succeed(options.timing ?? timing),
+      readLog: options.readLog ?? (() => Effect.succeed(emptyLog)),
+      followLog: options.followLog ?? (() => Stream.never),
+      reread: options.reread ?? Effect.succeed(noDiff),
+      addGroup: (group) => request(`addGroup ${group}`, failing(options.onAddGroup?.(group))),
+      removeGroup: (group) => request(`removeGroup ${group}`, failing(options.onRemoveGroup?.(group)))
     }
   }
 }
+
+const failing = (fails: NodeError | undefined): Reaction => (fails === undefined ? {} : { fails })
 
 /** STARTING at once, RUNNING after a second: what a healthy program does. */
 export const starts: ReadonlyArray<Turn> = [

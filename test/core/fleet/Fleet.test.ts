@@ -1,29 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
-import { TestClock } from "effect/testing"
-import * as EventBus from "../../../core/bus/EventBus.ts"
+import { Effect, Fiber } from "effect"
 import { Unreachable } from "../../../core/domain/NodeError.ts"
 import * as Fleet from "../../../core/fleet/Fleet.ts"
-import type { FleetOptions } from "../../../core/fleet/Fleet.ts"
 import type { NodeDriver } from "../../../core/fleet/NodeDriver.ts"
-import * as Registry from "../../../core/fleet/Registry.ts"
 import { fault, make, refuse, starts, stopsAfter } from "./FakeDriver.ts"
+import { fleetOf, pass, settle } from "./Fleets.ts"
 import { processIn } from "./Processes.ts"
 
-const options: FleetOptions = {
-  poll: { intervalMs: 60_000, jitter: 0, concurrency: 4, concurrencyDown: 2 },
-  operations: { observeIntervalMs: 250, deadlineMs: { start: 30_000, stop: 30_000, restart: 60_000 } }
-}
-
 const api = { group: "app", name: "api" }
-
-const layer = (drivers: Readonly<Record<string, NodeDriver>>) => {
-  const nodes = Object.entries(drivers).map(([name, driver]) => ({
-    entry: { name, environment: undefined, kind: driver.kind },
-    driver
-  }))
-  return Fleet.layer(Effect.succeed(nodes), options).pipe(Layer.provide(Registry.layer), Layer.provide(EventBus.layer))
-}
 
 describe("Fleet", () => {
   it.effect("knows every node of the configuration before it was polled", () =>
@@ -34,14 +18,14 @@ describe("Fleet", () => {
         nodes.map(({ name, status }) => `${name} ${status}`),
         ["web connecting", "db connecting"]
       )
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       assert.strictEqual((yield* fleet.node("db")).status, "up")
       assert.deepStrictEqual(yield* fleet.processes("db"), [processIn("STOPPED")])
       const { nodes: shown, seq } = yield* fleet.snapshot
-      assert.deepStrictEqual([seq, shown.length], [4, 2])
+      assert.deepStrictEqual([seq, shown.length], [6, 2])
     }).pipe(
       Effect.provide(
-        layer({
+        fleetOf({
           web: make({ process: processIn("RUNNING") }).driver,
           db: make({ process: processIn("STOPPED") }).driver
         })
@@ -55,26 +39,26 @@ describe("Fleet", () => {
       const errors = [
         yield* Effect.flip(fleet.node("nope")),
         yield* Effect.flip(fleet.processes("nope")),
-        yield* Effect.flip(fleet.operate("start", "nope", api))
+        yield* Effect.flip(fleet.operate({ kind: "start" }, "nope", api))
       ]
       for (const error of errors) {
         assert.strictEqual(error._tag, "UnknownNode")
         assert.include(error, { node: "nope" })
       }
-    }).pipe(Effect.provide(layer({})))
+    }).pipe(Effect.provide(fleetOf({})))
   )
 
   it.effect("names a process that its node does not have, and passes other refusals on", () =>
     Effect.gen(function* () {
       const fleet = yield* Fleet.Fleet
-      const unknown = yield* Effect.flip(fleet.operate("start", "web", api))
+      const unknown = yield* Effect.flip(fleet.operate({ kind: "start" }, "web", api))
       assert.strictEqual(unknown._tag, "UnknownProcess")
       assert.include(unknown, { node: "web", ...api })
-      assert.strictEqual((yield* Effect.flip(fleet.operate("start", "away", api)))._tag, "NodeError")
-      assert.strictEqual((yield* Effect.flip(fleet.operate("start", "odd", api)))._tag, "NodeError")
+      assert.strictEqual((yield* Effect.flip(fleet.operate({ kind: "start" }, "away", api)))._tag, "NodeError")
+      assert.strictEqual((yield* Effect.flip(fleet.operate({ kind: "start" }, "odd", api)))._tag, "NodeError")
     }).pipe(
       Effect.provide(
-        layer({
+        fleetOf({
           web: make({ process: processIn("STOPPED"), look: () => fault("BAD_NAME") }).driver,
           odd: make({ process: processIn("STOPPED"), onStart: { fails: fault("NO_FILE") } }).driver,
           away: make({ process: processIn("STOPPED"), look: () => refuse(new Unreachable({ detail: "" })) }).driver
@@ -93,25 +77,25 @@ describe("Fleet", () => {
   it.effect("runs operations on one process one after another, and on different nodes at once", () =>
     Effect.gen(function* () {
       const fleet = yield* Fleet.Fleet
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       web.calls.length = 0
       db.calls.length = 0
       const fibers = [
-        yield* Effect.forkChild(fleet.operate("restart", "web", api), { startImmediately: true }),
-        yield* Effect.forkChild(fleet.operate("restart", "web", api), { startImmediately: true }),
-        yield* Effect.forkChild(fleet.operate("start", "db", api), { startImmediately: true })
+        yield* Effect.forkChild(fleet.operate({ kind: "restart" }, "web", api), { startImmediately: true }),
+        yield* Effect.forkChild(fleet.operate({ kind: "restart" }, "web", api), { startImmediately: true }),
+        yield* Effect.forkChild(fleet.operate({ kind: "start" }, "db", api), { startImmediately: true })
       ]
-      yield* TestClock.adjust("1 minute")
+      yield* pass(10_000, 50)
       const results = yield* Fiber.joinAll(fibers)
       assert.deepStrictEqual(
         results.map(({ outcome, took_ms }) => `${outcome} ${took_ms}`),
-        ["done 2000", "done 2000", "done 1000"]
+        ["done 2000", "done 4000", "done 1000"]
       )
       const requests = (calls: ReadonlyArray<string>) => calls.filter((call) => !call.includes("saw"))
       // The second restart finds the process running and stops it again: it began when the first had ended.
       assert.deepStrictEqual(requests(web.calls), ["1 stop", "1001 start", "2001 stop", "3001 start"])
       assert.deepStrictEqual(requests(db.calls), ["1 start"])
-    }).pipe(Effect.provide(layer({ web: web.driver, db: db.driver })))
+    }).pipe(Effect.provide(fleetOf({ web: web.driver, db: db.driver })))
   )
 
   const slow = make({ process: processIn("RUNNING") })
@@ -120,27 +104,35 @@ describe("Fleet", () => {
     Effect.gen(function* () {
       const fleet = yield* Fleet.Fleet
       const node = yield* Effect.forkChild(
-        Effect.all([fleet.operate("stop", "web", api), fleet.operate("stop", "web", { group: "app", name: "b" })], {
-          concurrency: 2
-        })
+        Effect.all(
+          [
+            fleet.operate({ kind: "stop" }, "web", api),
+            fleet.operate({ kind: "stop" }, "web", { group: "app", name: "b" })
+          ],
+          {
+            concurrency: 2
+          }
+        )
       )
-      yield* TestClock.adjust(0)
+      yield* settle
       assert.strictEqual(slow.calls.filter((call) => call === "0 stop").length, 2)
       yield* Fiber.interrupt(node)
-    }).pipe(Effect.provide(layer({ web: slow.driver })))
+    }).pipe(Effect.provide(fleetOf({ web: slow.driver })))
   )
   it.effect("shows what an operation did as soon as it has answered", () =>
     Effect.gen(function* () {
       const fleet = yield* Fleet.Fleet
-      yield* TestClock.adjust(1)
-      const stopping = yield* Effect.forkChild(Effect.all([fleet.operate("stop", "web", api), fleet.node("web")]))
-      yield* TestClock.adjust(1_500)
+      yield* pass(1)
+      const stopping = yield* Effect.forkChild(
+        Effect.all([fleet.operate({ kind: "stop" }, "web", api), fleet.node("web")])
+      )
+      yield* pass(1_500, 50)
       const [result, node] = yield* Fiber.join(stopping)
       assert.strictEqual(result.outcome, "done")
       assert.deepStrictEqual(node.processes, { STOPPED: 1 })
     }).pipe(
       Effect.provide(
-        layer({
+        fleetOf({
           web: make({ process: processIn("RUNNING"), onStop: { turns: stopsAfter(1_000) } }).driver
         })
       )
@@ -157,12 +149,12 @@ describe("Fleet", () => {
   it.effect("polls the node also after an operation that failed, and lets the next one in", () =>
     Effect.gen(function* () {
       const fleet = yield* Fleet.Fleet
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       for (let i = 0; i < 2; i++) {
-        assert.strictEqual((yield* Effect.flip(fleet.operate("start", "web", api)))._tag, "NodeError")
-        yield* TestClock.adjust(1)
+        assert.strictEqual((yield* Effect.flip(fleet.operate({ kind: "start" }, "web", api)))._tag, "NodeError")
+        yield* pass(1)
       }
       assert.strictEqual(polls, 3)
-    }).pipe(Effect.provide(layer({ web: counting })))
+    }).pipe(Effect.provide(fleetOf({ web: counting })))
   )
 })

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
-import { TestClock } from "effect/testing"
+import { Effect } from "effect"
 import {
   ConnectionLost,
   HttpStatus,
@@ -12,37 +11,10 @@ import {
   Unreachable
 } from "../../../core/domain/NodeError.ts"
 import type { ProcessState } from "../../../core/domain/ProcessState.ts"
-import * as Operation from "../../../core/fleet/Operation.ts"
-import type { OperationKind, OperationOptions } from "../../../core/fleet/Operation.ts"
-import { fault, make, refuse, starts, stopsAfter } from "./FakeDriver.ts"
+import { fault, refuse, starts, stopsAfter } from "./FakeDriver.ts"
 import type { FakeDriverOptions } from "./FakeDriver.ts"
+import { defaults, perform, summary } from "./OperationRuns.ts"
 import { processIn } from "./Processes.ts"
-
-const api = { group: "app", name: "api" }
-const defaults: OperationOptions = {
-  observeIntervalMs: 250,
-  deadlineMs: { start: 60_000, stop: 60_000, restart: 120_000 }
-}
-
-/** Runs the operation to its end, a step of the clock at a time. */
-const perform = (kind: OperationKind, node: FakeDriverOptions, options = defaults) =>
-  Effect.gen(function* () {
-    const { calls, driver } = make(node)
-    const fiber = yield* Effect.forkChild(Effect.result(Operation.run(kind, driver, api, options)))
-    yield* TestClock.adjust("10 minutes")
-    const result = yield* Fiber.join(fiber)
-    return { calls, result }
-  })
-
-/** The outcome, the last state, the words and the time, in one line; and what the node was asked. */
-const summary = (kind: OperationKind, node: FakeDriverOptions, options = defaults) =>
-  Effect.map(perform(kind, node, options), ({ calls, result }) => ({
-    calls,
-    line:
-      result._tag === "Failure"
-        ? `error ${result.failure.reason._tag}`
-        : `${result.success.outcome}, ${result.success.detail}, ${result.success.state} in ${result.success.took_ms} ms`
-  }))
 
 const crash = [
   { afterMs: 0, to: processIn("STARTING", { start: 30 }) },
@@ -151,7 +123,7 @@ describe("start", () => {
         timing: { startSecs: 2, startRetries: 3, stopWaitSecs: 10 }
       })
       // Four tries of 2 s with 1, 2 and 3 s between them, and 3 s of slack.
-      assert.strictEqual(line, "timeout, is BACKOFF after the time it has to start, BACKOFF in 17000 ms")
+      assert.strictEqual(line, "timeout of the program, is BACKOFF after the time it has to start, BACKOFF in 17000 ms")
     })
   )
 
@@ -162,7 +134,10 @@ describe("start", () => {
         { process: processIn("STOPPED"), onStart: { turns: [{ afterMs: 0, to: processIn("BACKOFF") }] } },
         { ...defaults, deadlineMs: { ...defaults.deadlineMs, start: 2_100 } }
       )
-      assert.strictEqual(line, "timeout, is BACKOFF after the time it has to start, BACKOFF in 2100 ms")
+      assert.strictEqual(
+        line,
+        "timeout of the operation, is BACKOFF when the time of the operation was up, BACKOFF in 2100 ms"
+      )
     })
   )
 })
@@ -183,7 +158,7 @@ describe("a reply lost by", () => {
   it.effect.each(lost)("$what is a timeout when the start did not take place", ({ fails }) =>
     Effect.gen(function* () {
       const { calls, line } = yield* summary("start", { process: processIn("STOPPED"), onStart: { fails } })
-      assert.strictEqual(line, "timeout, is STOPPED after the time it has to start, STOPPED in 13000 ms")
+      assert.strictEqual(line, "timeout of the program, is STOPPED after the time it has to start, STOPPED in 13000 ms")
       assert.deepStrictEqual(calls, ["0 saw STOPPED", "0 start"])
     })
   )
@@ -247,16 +222,52 @@ describe("stop", () => {
         onStop: { turns: [{ afterMs: 0, to: processIn("STOPPING") }] },
         timing: { startSecs: 1, startRetries: 3, stopWaitSecs: 7 }
       })
-      assert.strictEqual(line, "timeout, is still STOPPING after the time it has to stop, STOPPING in 10000 ms")
+      assert.strictEqual(
+        line,
+        "timeout of the program, is still STOPPING after the time it has to stop, STOPPING in 10000 ms"
+      )
     })
   )
 
-  it.effect("looks a last time when its time is up", () =>
+  it.effect("looks a last time shortly before its time is up", () =>
     Effect.gen(function* () {
       const options = { observeIntervalMs: 4_000, deadlineMs: { ...defaults.deadlineMs, stop: 5_000 } }
       const node = { process: processIn("RUNNING"), onStop: { turns: stopsAfter(4_500) } }
       const { line } = yield* summary("stop", node, options)
-      assert.strictEqual(line, "done, is STOPPED, STOPPED in 5000 ms")
+      assert.strictEqual(line, "done, is STOPPED, STOPPED in 4800 ms")
+    })
+  )
+})
+
+describe("start of a process that fails again", () => {
+  const again = { start: 20, stop: 20, spawnerr: "the new one" }
+
+  it.effect("within the second of its last run waits for the next second, so that its end is told apart", () =>
+    Effect.gen(function* () {
+      const old = { start: 20, stop: 20, spawnerr: "the old one" }
+      const { calls, line } = yield* summary("start", {
+        process: processIn("FATAL", { ...old, now: 20 }),
+        turns: [{ afterMs: 700, to: processIn("FATAL", { ...old, now: 21 }) }],
+        onStart: { turns: [{ afterMs: 0, to: processIn("FATAL", { ...again, start: 21, now: 21 }) }] }
+      })
+      assert.strictEqual(line, "failed, the new one, FATAL in 750 ms")
+      assert.deepStrictEqual(calls, ["0 saw FATAL", "750 start"])
+    })
+  )
+
+  it.effect("is told by a look in between, also when the node's clock stands still", () =>
+    Effect.gen(function* () {
+      const { calls, line } = yield* summary("start", {
+        process: processIn("FATAL", { start: 20, now: 20 }),
+        onStart: {
+          turns: [
+            { afterMs: 0, to: processIn("BACKOFF", { ...again, now: 20 }) },
+            { afterMs: 300, to: processIn("FATAL", { ...again, stop: 0, now: 20 }) }
+          ]
+        }
+      })
+      assert.strictEqual(line, "failed, the new one, FATAL in 2000 ms")
+      assert.deepStrictEqual(calls, ["0 saw FATAL", "1500 start", "1500 saw BACKOFF", "2000 saw FATAL"])
     })
   )
 })
@@ -300,7 +311,10 @@ describe("restart", () => {
         onStop: { turns: [{ afterMs: 0, to: processIn("STOPPING") }] },
         onStart: { turns: starts }
       })
-      assert.strictEqual(line, "timeout, is still STOPPING after the time it has to stop, STOPPING in 13000 ms")
+      assert.strictEqual(
+        line,
+        "timeout of the program, is still STOPPING after the time it has to stop, STOPPING in 13000 ms"
+      )
       assert.deepStrictEqual(calls, ["0 saw RUNNING", "0 stop", "0 saw STOPPING"])
     })
   )
@@ -316,7 +330,10 @@ describe("restart", () => {
         },
         { ...defaults, deadlineMs: { ...defaults.deadlineMs, restart: 3_500 } }
       )
-      assert.strictEqual(line, "timeout, is BACKOFF after the time it has to start, BACKOFF in 3500 ms")
+      assert.strictEqual(
+        line,
+        "timeout of the operation, is BACKOFF when the time of the operation was up, BACKOFF in 3500 ms"
+      )
     })
   )
 })
@@ -369,7 +386,10 @@ describe("a look at the process that fails by", () => {
         process: processIn("RUNNING"),
         look: (number) => (number === 0 ? undefined : refuse(new TimedOut({ afterMs: 5 })))
       })
-      assert.strictEqual(line, "timeout, is still RUNNING after the time it has to stop, RUNNING in 13000 ms")
+      assert.strictEqual(
+        line,
+        "timeout of the program, is still RUNNING after the time it has to stop, RUNNING in 13000 ms"
+      )
     })
   )
 })

@@ -1,17 +1,37 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Effect, Exit, Fiber, Layer, Logger, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import * as EventBus from "../../../core/bus/EventBus.ts"
-import { TimedOut } from "../../../core/domain/NodeError.ts"
+import type { BusEvent } from "../../../core/bus/BusEvent.ts"
+import { EventBus } from "../../../core/bus/EventBus.ts"
+import { ShuttingDown, TimedOut, Unsupported } from "../../../core/domain/NodeError.ts"
+import * as NodeGuard from "../../../core/fleet/NodeGuard.ts"
+import type { GuardOptions } from "../../../core/fleet/NodeGuard.ts"
 import * as Poller from "../../../core/fleet/Poller.ts"
 import type { PollOptions } from "../../../core/fleet/Poller.ts"
 import * as Registry from "../../../core/fleet/Registry.ts"
 import type { NodeDriver } from "../../../core/fleet/NodeDriver.ts"
-import { make, refuse } from "./FakeDriver.ts"
+import { identity, make, refuse } from "./FakeDriver.ts"
 import { processIn } from "./Processes.ts"
 
 const options: PollOptions = { intervalMs: 1_000, jitter: 0, concurrency: 100, concurrencyDown: 100 }
-const services = Registry.layer.pipe(Layer.provide(EventBus.layer))
+
+/** A bus that keeps what was published. */
+const memoryBus = (published: Array<BusEvent>) =>
+  Layer.succeed(EventBus, {
+    publish: (events) => Effect.sync(() => void published.push(...events)),
+    subscribe: () => Effect.void,
+    stats: Effect.succeed([])
+  })
+
+/** A breaker that stays out of the way of tests that are about something else. */
+const guardOptions: GuardOptions = {
+  callsMax: 4,
+  callsWaitingMax: 10,
+  breakerFailures: 1_000_000,
+  breakerOpenMs: 10_000,
+  breakerOpenMsMax: 40_000,
+  deadlineMs: 6_000
+}
 
 /** How long each poll takes, and whether it ends in a failure. */
 type Behaviour = () => { readonly takesMs: number; readonly fails?: boolean }
@@ -37,21 +57,41 @@ const live: Behaviour = () => ({ takesMs: 5 })
 const deadlineMs = 5_000
 const hanging: Behaviour = () => ({ takesMs: deadlineMs, fails: true })
 
-/** Polls these nodes; the registry and what asks each node at once. */
-const start = Effect.fnUntraced(function* (nodes: Record<string, NodeDriver>, changes: Partial<PollOptions> = {}) {
-  const context = yield* Layer.build(services)
+/** Polls these nodes; the registry, what was published, and what asks each node at once. */
+const start = Effect.fnUntraced(function* (
+  nodes: Record<string, NodeDriver>,
+  changes: Partial<PollOptions> = {},
+  limits: Partial<GuardOptions> = {}
+) {
+  const published: Array<BusEvent> = []
+  const context = yield* Layer.build(Registry.layer.pipe(Layer.provide(memoryBus(published))))
   const registry = Context.get(context, Registry.Registry)
   const poller = yield* Effect.provideContext(Poller.make({ ...options, ...changes }), context)
-  const pollers: Record<string, Poller.NodePoller> = {}
+  const pollers = new Map<string, Poller.NodePoller>()
+  const guards = new Map<string, NodeGuard.GuardedNode>()
   for (const [name, driver] of Object.entries(nodes)) {
-    yield* registry.add({ name, environment: undefined, kind: "supervisord" })
-    pollers[name] = yield* poller.start(name, driver)
+    const guard = yield* NodeGuard.make(driver, { ...guardOptions, ...limits })
+    guards.set(name, guard)
+    pollers.set(name, yield* poller.start({ name, environment: undefined, kind: "supervisord" }, guard))
   }
-  const find = (name: string) => pollers[name] ?? { pollNow: Effect.die(`no node ${name}`), refresh: Effect.never }
+  const find = <A>(all: ReadonlyMap<string, A>, name: string) => {
+    const found = all.get(name)
+    return found === undefined ? Effect.die(`no node ${name}`) : Effect.succeed(found)
+  }
   return {
     registry,
-    pollNow: (name: string) => find(name).pollNow,
-    refresh: (name: string) => find(name).refresh
+    poller,
+    published,
+    guard: (name: string) => find(guards, name),
+    pollNow: (name: string) => Effect.flatMap(find(pollers, name), (one) => one.pollNow),
+    refresh: (name: string) => Effect.flatMap(find(pollers, name), (one) => one.refresh),
+    remove: (name: string) => Effect.flatMap(find(pollers, name), (one) => one.remove),
+    /** Status and reason. */
+    status: (name: string) =>
+      Effect.map(registry.state, (state) => {
+        const found = state.nodes.get(name)
+        return `${found?.status} ${found?.reason?.code ?? ""}`.trimEnd()
+      })
   }
 })
 
@@ -240,6 +280,201 @@ describe("Poller", () => {
       const before = nodes.flatMap(({ polledAt }) => polledAt).length
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(nodes.flatMap(({ polledAt }) => polledAt).length, before)
+    })
+  )
+
+  it.effect("does not let nodes that answer slowly delay those that are prompt", () =>
+    Effect.gen(function* () {
+      const slow = many(5, "slow", () => ({ takesMs: 4_000 }))
+      const dead = many(5, "dead", hanging)
+      const alive = many(40, "live", live)
+      yield* start(drivers([...slow, ...dead, ...alive]), { concurrency: 4, concurrencyDown: 2 })
+      const settledMs = 20_000
+      yield* TestClock.adjust(settledMs)
+      yield* TestClock.adjust("40 seconds")
+      for (const { polledAt } of alive) {
+        const later = polledAt.filter((at) => at > settledMs)
+        // At worst all forty are due at once, and ten rounds of four pass by.
+        assert.isAtMost(Math.max(...pauses(later)), 1_000 + 11 * 5)
+      }
+      assert.isTrue([...slow, ...dead].every(({ polledAt }) => polledAt.length >= 2))
+    })
+  )
+})
+
+describe("a node whose circuit is open", () => {
+  const limits = { breakerFailures: 3, breakerOpenMs: 10_000, breakerOpenMsMax: 40_000 }
+
+  it.effect("is not asked until it may be, then once, and keeps its reason without further events", () =>
+    Effect.gen(function* () {
+      const web = node(() => ({ takesMs: 0, fails: true }))
+      const { published, status } = yield* start({ web: web.driver }, {}, limits)
+      yield* TestClock.adjust("60 seconds")
+      assert.deepStrictEqual(web.polledAt.slice(0, 3), [0, 1_000, 2_000])
+      const [first = 0, second = 0] = pauses(web.polledAt.slice(2))
+      assert.isAtLeast(first, 8_000)
+      assert.isAtMost(first, 10_001)
+      assert.isAtLeast(second, 16_000)
+      assert.isAtMost(second, 20_001)
+      assert.isAtMost(web.polledAt.length, 5)
+      assert.strictEqual(yield* status("web"), "down TimedOut")
+      assert.deepStrictEqual(
+        published.map(({ type }) => type),
+        ["node.added", "node.status"]
+      )
+    })
+  )
+
+  it.effect("comes back by itself", () =>
+    Effect.gen(function* () {
+      let fails = true
+      const web = node(() => ({ takesMs: 0, fails }))
+      const { guard, status } = yield* start({ web: web.driver }, {}, limits)
+      yield* TestClock.adjust(3_000)
+      fails = false
+      yield* TestClock.adjust(10_000)
+      assert.strictEqual(yield* status("web"), "up")
+      assert.deepStrictEqual(yield* (yield* guard("web")).breaker, { state: "closed" })
+      const settled = web.polledAt.length
+      yield* TestClock.adjust(10_000)
+      assert.strictEqual(web.polledAt.length, settled + 10)
+    })
+  )
+
+  it.effect("takes no place of those that are asked", () =>
+    Effect.gen(function* () {
+      const dead = many(5, "dead", hanging)
+      const back = node(() => ({ takesMs: 600 }))
+      const changes = { concurrency: 10, concurrencyDown: 1 }
+      yield* start({ ...drivers(dead), back: back.driver }, changes, { ...limits, breakerFailures: 1 })
+      // It is slow, and shares its lane with nodes that hang, as long as they are asked.
+      yield* TestClock.adjust(6_000)
+      const settled = back.polledAt.length
+      yield* TestClock.adjust(6_400)
+      assert.isAtLeast(back.polledAt.length - settled, 4)
+    })
+  )
+
+  it.effect("is shown down for the failures of commands", () =>
+    Effect.gen(function* () {
+      const web = node(live)
+      const driver = { ...web.driver, start: () => Effect.fail(refuse(new TimedOut({ afterMs: 1 }))) }
+      const { guard, status } = yield* start({ web: driver }, {}, limits)
+      yield* TestClock.adjust(100)
+      const guarded = yield* guard("web")
+      for (let i = 0; i < 3; i++) yield* Effect.flip(guarded.driver.start({ group: "app", name: "api" }))
+      yield* TestClock.adjust(1_000)
+      assert.strictEqual(yield* status("web"), "down TimedOut")
+      yield* TestClock.adjust(10_000)
+      assert.strictEqual(yield* status("web"), "up")
+    })
+  )
+
+  it.effect("does not keep a refresh waiting", () =>
+    Effect.gen(function* () {
+      const web = node(() => ({ takesMs: 0, fails: true }))
+      const { refresh } = yield* start({ web: web.driver }, {}, limits)
+      yield* TestClock.adjust(3_000)
+      const asked = web.polledAt.length
+      const done = yield* Effect.forkChild(refresh("web"))
+      yield* TestClock.adjust(1)
+      assert.isDefined(done.pollUnsafe())
+      assert.strictEqual(web.polledAt.length, asked)
+    })
+  )
+})
+
+describe("who answers at a node", () => {
+  /** A node that counts how often it was asked for its name. */
+  const named = (behaviour: Behaviour, name: () => typeof identity = () => identity) => {
+    const one = node(behaviour)
+    const askedAt: Array<number> = []
+    const identify: NodeDriver["identify"] = Effect.gen(function* () {
+      askedAt.push(yield* Clock.currentTimeMillis)
+      return name()
+    })
+    return { ...one, askedAt, driver: { ...one.driver, identify } }
+  }
+
+  it.effect("is asked at first, after each time without an answer, and every minute", () =>
+    Effect.gen(function* () {
+      let fails = false
+      const web = named(() => ({ takesMs: 0, fails }))
+      const { registry } = yield* start({ web: web.driver })
+      yield* TestClock.adjust(10_500)
+      fails = true
+      yield* TestClock.adjust(1_000)
+      fails = false
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(web.askedAt, [0, 12_000, 72_000])
+      assert.deepStrictEqual((yield* registry.state).nodes.get("web")?.identity, identity)
+    })
+  )
+
+  it.effect("is another one, and the node is told as restarted", () =>
+    Effect.gen(function* () {
+      let pid = 7
+      const web = named(live, () => ({ ...identity, pid }))
+      const { published } = yield* start({ web: web.driver })
+      yield* TestClock.adjust(1_000)
+      pid = 8
+      yield* TestClock.adjust("2 minutes")
+      const restarts = published.filter(({ type }) => type === "node.restarted")
+      assert.strictEqual(restarts.length, 1)
+      assert.deepInclude(restarts[0], { incarnation: 2, why: "process id was 7 and is 8" })
+    })
+  )
+
+  it.effect("is not who must be there: the node is down and its processes are not taken in", () =>
+    Effect.gen(function* () {
+      const web = named(live)
+      const { registry, status } = yield* start({ web: web.driver }, {}, { identifier: "web-1" })
+      yield* TestClock.adjust(100)
+      assert.strictEqual(yield* status("web"), "down WrongIdentity")
+      assert.strictEqual((yield* registry.state).nodes.get("web")?.processes.size, 0)
+      assert.deepStrictEqual(web.polledAt, [])
+    })
+  )
+
+  it.effect("cannot be told, and the node is up all the same", () =>
+    Effect.gen(function* () {
+      const web = node(live)
+      const identify = Effect.fail(refuse(new Unsupported({ what: "getIdentification" })))
+      const { status } = yield* start({ web: { ...web.driver, identify } })
+      yield* TestClock.adjust(100)
+      assert.strictEqual(yield* status("web"), "up")
+    })
+  )
+
+  it.effect("is going away as it is asked, and the node is down", () =>
+    Effect.gen(function* () {
+      const web = node(live)
+      const identify = Effect.fail(refuse(new ShuttingDown()))
+      const { status } = yield* start({ web: { ...web.driver, identify } })
+      yield* TestClock.adjust(100)
+      assert.strictEqual(yield* status("web"), "down ShuttingDown")
+    })
+  )
+})
+
+describe("a node that is removed", () => {
+  it.effect("while a poll of it is under way leaves nothing in another one of its name", () =>
+    Effect.gen(function* () {
+      const web = node(() => ({ takesMs: 500 }))
+      const { poller, published, remove, status } = yield* start({ web: web.driver })
+      yield* TestClock.adjust(100)
+      yield* remove("web")
+      const guard = yield* NodeGuard.make(
+        { ...web.driver, processes: Effect.never },
+        { ...guardOptions, deadlineMs: 60_000 }
+      )
+      yield* poller.start({ name: "web", environment: undefined, kind: "supervisord" }, guard)
+      yield* TestClock.adjust(10_000)
+      assert.strictEqual(yield* status("web"), "connecting")
+      assert.deepStrictEqual(
+        published.map(({ type }) => type),
+        ["node.added", "node.removed", "node.added"]
+      )
     })
   )
 })

@@ -1,20 +1,31 @@
 /** A hub over a fleet that the test decides, and sockets whose other end the test holds. */
-import { Cause, Clock, Context, Effect, Layer, Queue, Ref, type Scope } from "effect"
+import { Cause, Clock, Context, Effect, Layer, Queue, Ref, Schema, type Scope } from "effect"
 import { Socket } from "effect/socket"
-import * as EventBus from "../../../core/bus/EventBus.ts"
+import { EventBus } from "../../../core/bus/EventBus.ts"
+import type { BusEvent } from "../../../core/bus/BusEvent.ts"
 import type { FleetEvent } from "../../../core/domain/FleetEvent.ts"
+import type { FollowedPiece, LogId } from "../../../core/domain/Log.ts"
+import { formatLogId } from "../../../core/domain/Log.ts"
 import type { FleetSnapshot } from "../../../core/domain/Node.ts"
-import { Fleet } from "../../../core/fleet/Fleet.ts"
+import { Fleet, UnknownNode } from "../../../core/fleet/Fleet.ts"
+import { LogFollow } from "../../../core/fleet/LogFollow.ts"
+import { Components } from "../../../core/health/Components.ts"
+import * as Heartbeat from "../../../core/hub/Heartbeat.ts"
 import * as Hub from "../../../core/hub/Hub.ts"
-import type { HubOptions } from "../../../core/hub/Hub.ts"
+import type { Client, HubOptions, Joining } from "../../../core/hub/Hub.ts"
 import type { CloseReason } from "../../../core/hub/Protocol.ts"
 import * as Session from "../../../core/hub/Session.ts"
 import type { SessionOptions } from "../../../core/hub/Session.ts"
+import * as FakeBus from "./FakeBus.ts"
 
 export const hubOptions: HubOptions = {
   clientsMax: 3,
+  clientsPerAddressMax: 3,
+  clientsPerUserMax: 3,
+  eventsKept: 4,
   outboxFramesMax: 4,
   slowClientPolicy: "disconnect",
+  logsPerClientMax: 2,
   heartbeatIntervalMs: 10_000,
   closeTimeoutMs: 2_000
 }
@@ -24,6 +35,7 @@ export const sessionOptions: SessionOptions = {
   heartbeatTimeoutMs: 25_000,
   frameBytesMax: 1_000,
   invalidFramesMax: 3,
+  framesPerSecondMax: 50,
   closeTimeoutMs: 1_000
 }
 
@@ -36,51 +48,142 @@ export const event = (seq: number, node = "web"): FleetEvent => ({
   to: "down"
 })
 
+/** A log of the node, and text that comes from it. */
+export const logOf = (node: string): LogId => ({ node, group: "app", name: "api", channel: "stdout" })
+export const logText = (log: LogId, text: string, number = 1, following = 1): FollowedPiece => ({
+  type: "log",
+  ...log,
+  text,
+  place: { following, number }
+})
+
 export interface FakeHub {
   readonly hub: Hub.Hub["Service"]
-  readonly bus: EventBus.EventBus["Service"]
+  readonly bus: EventBus["Service"]
   /** Takes the events into the state and publishes them, as the registry does. */
-  readonly publish: (...events: ReadonlyArray<FleetEvent>) => Effect.Effect<void>
-  readonly serve: (socket: Socket.Socket, options?: Partial<SessionOptions>) => Effect.Effect<CloseReason, unknown>
+  readonly publish: (...events: ReadonlyArray<BusEvent>) => Effect.Effect<void>
+  /** Logs that are followed, each as often as it is. */
+  readonly followed: Effect.Effect<ReadonlyArray<string>>
+  /** What the hub told of its health. */
+  readonly health: ReadonlyArray<string>
+  readonly serve: (
+    socket: Socket.Socket,
+    options?: Partial<SessionOptions>,
+    joining?: Joining
+  ) => Effect.Effect<CloseReason, unknown>
 }
+
+export interface FakeHubOptions extends Partial<HubOptions> {
+  /** The newest event before the hub began. */
+  readonly seq?: number
+  /** How long it takes until a log is followed, and until it is let go. */
+  readonly followMs?: number
+}
+
+/** The fake of followed logs: it knows every node but `nowhere`. */
+const fakeLogs = (followed: Ref.Ref<ReadonlyArray<string>>, takesMs: number) =>
+  LogFollow.of({
+    follow: (log) =>
+      Effect.gen(function* () {
+        if (log.node === "nowhere") return yield* new UnknownNode({ node: log.node })
+        const name = formatLogId(log)
+        yield* Effect.acquireRelease(
+          Ref.update(followed, (all) => [...all, name]),
+          () =>
+            Effect.andThen(
+              Effect.sleep(takesMs),
+              Ref.update(followed, (all) => all.toSpliced(all.indexOf(name), 1))
+            )
+        )
+        yield* Effect.sleep(takesMs)
+      }),
+    following: Effect.succeed([])
+  })
 
 /** `onSnapshot` runs when a joining client asks for the snapshot, before it gets it. */
 export const make = (
-  options: Partial<HubOptions> = {},
+  { followMs = 0, seq: before = 0, ...options }: FakeHubOptions = {},
   onSnapshot: (publish: FakeHub["publish"]) => Effect.Effect<void> = () => Effect.void
 ): Effect.Effect<FakeHub, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const seq = yield* Ref.make(0)
-    const busContext = yield* Layer.build(EventBus.layer)
-    const bus = Context.get(busContext, EventBus.EventBus)
-    const publish: FakeHub["publish"] = (...events) =>
-      Effect.andThen(Ref.set(seq, events.at(-1)?.seq ?? 0), bus.publish(events))
+    const seq = yield* Ref.make(before)
+    const followed = yield* Ref.make<ReadonlyArray<string>>([])
+    const health: Array<string> = []
+    const busContext = yield* Layer.build(FakeBus.layer)
+    const bus = Context.get(busContext, EventBus)
+    const publish: FakeHub["publish"] = (...events) => {
+      const last = events.reduce((found, each) => ("seq" in each ? each.seq : found), 0)
+      return Effect.andThen(last === 0 ? Effect.void : Ref.set(seq, last), bus.publish(events))
+    }
+    let isBuilt = false
     const snapshot: Effect.Effect<FleetSnapshot> = Effect.gen(function* () {
-      yield* onSnapshot(publish)
+      if (isBuilt) yield* onSnapshot(publish)
       return { seq: yield* Ref.get(seq), nodes: [] }
     })
-    const fleet = Layer.mock(Fleet)({ snapshot })
+    const components = Layer.mock(Components)({
+      register: () => Effect.void,
+      succeeded: () => Effect.void,
+      errored: (name, message) => Effect.sync(() => health.push(`${name}: ${message}`))
+    })
     const hubContext = yield* Hub.layer({ ...hubOptions, ...options }).pipe(
-      Layer.provide(fleet),
+      Layer.provide(Layer.mock(Fleet)({ snapshot })),
+      Layer.provide(Layer.succeed(LogFollow, fakeLogs(followed, followMs))),
+      Layer.provide(components),
       Layer.build,
       Effect.provideContext(busContext)
     )
+    isBuilt = true
     const real = Context.get(hubContext, Hub.Hub)
     // The clock of a test stands still at its end: whoever is there still must not make the hub wait for them.
-    const there: Array<Hub.Client> = []
+    const there: Array<Client> = []
     yield* Effect.addFinalizer(() => Effect.forEach(there, (one) => one.leave, { discard: true }))
-    const join = Effect.tap(real.join, (one) => Effect.sync(() => there.push(one)))
+    const join: typeof real.join = (joining) =>
+      Effect.tap(real.join(joining), (one) => Effect.sync(() => there.push(one)))
     const hub = Hub.Hub.of({ ...real, join })
     return {
       hub,
       bus,
       publish,
-      serve: (socket, changes = {}) =>
-        Session.withClient((client) =>
-          Effect.scoped(Session.serve(client, socket, { ...sessionOptions, ...changes }))
-        ).pipe(Effect.provideService(Hub.Hub, hub))
+      followed: Ref.get(followed),
+      health,
+      serve: (socket, changes = {}, joining = {}) =>
+        Session.withClient(joining, {
+          joined: (client) =>
+            Effect.gen(function* () {
+              const given = { ...sessionOptions, ...changes }
+              const heartbeat = yield* Heartbeat.make(given)
+              return yield* Session.serve(client, socket, heartbeat, given)
+            }).pipe(Effect.scoped),
+          refused: Effect.fail
+        }).pipe(Effect.provideService(Hub.Hub, hub))
     }
   })
+
+const Frame = Schema.fromJsonString(
+  Schema.Struct({
+    type: Schema.String,
+    seq: Schema.optionalKey(Schema.Int),
+    from: Schema.optionalKey(Schema.Unknown),
+    to: Schema.optionalKey(Schema.Unknown),
+    code: Schema.optionalKey(Schema.String),
+    text: Schema.optionalKey(Schema.String),
+    note: Schema.optionalKey(Schema.String),
+    resumed: Schema.optionalKey(Schema.Boolean)
+  })
+)
+
+/** A frame in short: its type and what tells it from others of its type. */
+export const brief = (text: string): string => {
+  if (text.startsWith("close ")) return text
+  const { code, from, note, resumed, seq, text: piece, to, type } = Schema.decodeUnknownSync(Frame)(text)
+  if (type === "gap") return `gap ${String(from)}-${String(to)}`
+  return [type, resumed === true ? "resumed" : undefined, seq, code, note, piece]
+    .filter((part) => part !== undefined)
+    .join(" ")
+}
+
+/** Each frame that waits for the client, in short; takes them. */
+export const waiting = (one: Client) => Effect.sync(() => one.outbox.take().map(({ text }) => brief(text)))
 
 export interface FakeClient {
   readonly socket: Socket.Socket
@@ -129,8 +232,8 @@ export const client = ({ onFrame = () => Effect.void, stuck = false }: FakeClien
   })
 
 /** Serves the client in a fiber of its own. */
-export const connect = (fake: FakeHub, one: FakeClient, options: Partial<SessionOptions> = {}) =>
-  Effect.forkChild(fake.serve(one.socket, options), { startImmediately: true })
+export const connect = (fake: FakeHub, one: FakeClient, options: Partial<SessionOptions> = {}, joining: Joining = {}) =>
+  Effect.forkChild(fake.serve(one.socket, options, joining), { startImmediately: true })
 
 /** Lets all fibers run that can. */
 export const settle: Effect.Effect<void> = Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow, {

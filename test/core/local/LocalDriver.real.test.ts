@@ -4,10 +4,11 @@ import { NodeServices } from "@effect/platform-node"
 import { Clock, Effect, Exit, Layer, Logger, Schema, Scope } from "effect"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
 import { ProgramConfigs, type ProgramConfigInput } from "../../../core/local/ProgramConfig.ts"
+import * as NodeHostProcesses from "../../../runtime/NodeHostProcesses.ts"
 import { eventually, isRunning } from "./RealProcesses.ts"
 
 /** Log lines of real programs are noise in the output of the tests. */
-const Services = Layer.merge(NodeServices.layer, Logger.layer([]))
+const Services = Layer.mergeAll(NodeServices.layer, NodeHostProcesses.layer, Logger.layer([]))
 
 const idOf = (name: string) => ({ group: name, name })
 
@@ -32,9 +33,7 @@ const make = (...programs: ReadonlyArray<ProgramConfigInput>) =>
   LocalDriver.make({ programs: Schema.decodeSync(ProgramConfigs)(programs), withhold: ["HOME"] })
 
 const outputOf = (driver: LocalDriver.LocalDriver, name: string, channel: "stdout" | "stderr" = "stdout") =>
-  Effect.map(driver.output(idOf(name), { channel, offset: 0, lengthBytesMax: 65_536 }), ({ bytes }) =>
-    new TextDecoder().decode(bytes)
-  )
+  Effect.map(driver.readLog(idOf(name), channel, { from: 0, lengthBytesMax: 65_536 }), ({ text }) => text)
 
 /** The pids that the program's processes have said, when there are so many of them. */
 const pidsOf = (driver: LocalDriver.LocalDriver, name: string, count: number) =>
@@ -112,10 +111,10 @@ describe("LocalDriver with real processes", () => {
         const driver = yield* make(
           script("flood", `${flood} process.stdout.on('drain', go); go();`, { outputBytesMax: 4_096 })
         )
-        const look = driver.output(idOf("flood"), { channel: "stdout", offset: 0, lengthBytesMax: 1_000_000 })
-        const tail = yield* eventually(look, ({ offset }) => offset > 64 * 1_048_576)
-        assert.strictEqual(tail.bytes.length, 4_096)
-        assert.isTrue(tail.overflow)
+        const look = driver.readLog(idOf("flood"), "stdout", { from: 0, lengthBytesMax: 1_000_000 })
+        const tail = yield* eventually(look, ({ size }) => size > 64 * 1_048_576)
+        assert.strictEqual(tail.text.length, 4_096)
+        assert.isAbove(tail.gap, 63 * 1_048_576)
         assert.strictEqual((yield* driver.process(idOf("flood"))).state, "RUNNING")
         yield* driver.stop(idOf("flood"))
         yield* inState(driver, "flood", "STOPPED")

@@ -4,10 +4,11 @@ import { Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
 import { ProgramConfigs } from "../../../core/local/ProgramConfig.ts"
 import { type Behaviour, program } from "../../../sim/process/Behaviour.ts"
+import * as Disk from "../../../sim/fs/Disk.ts"
 import * as Machine from "../../../sim/process/Machine.ts"
-import * as SimProcesses from "../../../sim/process/SimProcesses.ts"
 import { pass, type Verdict } from "../../../sim/Rules.ts"
 import * as Sim from "../../../sim/Sim.ts"
+import { ports } from "./SimulatedPrograms.ts"
 
 const deaf: Behaviour = { ignores: ["SIGTERM"] }
 
@@ -38,7 +39,8 @@ const programs = Schema.decodeSync(ProgramConfigs)([
 ])
 
 const behave = (offset: number) => program((start) => behaviours[(start * offset) % behaviours.length] ?? {})
-const world = Layer.provideMerge(SimProcesses.layer, Machine.layer({ programs: { a: behave(1), b: behave(5) } }))
+const machine = Machine.layer({ programs: { a: behave(1), b: behave(5) } })
+const world = Layer.provideMerge(ports, Layer.merge(machine, Disk.layer()))
 
 const commands = ["start", "stop"] as const
 
@@ -57,9 +59,9 @@ const ended: ReadonlySet<string> = new Set(["STOPPED", "EXITED", "FATAL"])
 
 /** Several callers ask at the same time, and the manager ends while they still do. */
 const workload = Effect.gen(function* () {
-  const machine = yield* Machine.Machine
+  const { processes, rule } = yield* Machine.Machine
   const context = yield* Sim.RunContext
-  yield* machine.rule(({ operation }) =>
+  yield* rule(({ operation }) =>
     operation === "spawn" ? (starts[context.choose("faults", starts.length)] ?? pass) : pass
   )
   const scope = yield* Scope.make()
@@ -87,7 +89,7 @@ const workload = Effect.gen(function* () {
   for (const { name, state } of yield* driver.processes) {
     if (!ended.has(state)) return yield* Effect.die(`${name} is ${state} after the end`)
   }
-  const left = yield* machine.processes
+  const left = yield* processes
   if (left.length > 0) return yield* Effect.die(`left: ${JSON.stringify(left)}`)
   const joined = yield* Effect.timeoutOption(Fiber.join(callers), 60_000)
   if (Option.isNone(joined)) return yield* Effect.die("a caller waits for ever")

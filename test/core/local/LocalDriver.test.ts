@@ -21,8 +21,6 @@ const reasonOf = <A>(effect: Effect.Effect<A, NodeError>) =>
     reason._tag === "Fault" ? `${reason.code} ${reason.text}` : reason._tag
   )
 
-const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
-
 const children: fc.Arbitrary<ReadonlyArray<Fate>> = fc.array(fc.constantFrom({}, deaf), { maxLength: 2 })
 const fates: fc.Arbitrary<Fate> = fc.record({
   spawn: fc.constantFrom(
@@ -83,14 +81,14 @@ describe("LocalDriver", () => {
       Effect.gen(function* () {
         const { driver } = yield* setUp(() => ({}), { startsecs: 2 }, { name: "spare", autostart: false })
         const states = Effect.map(driver.processes, (all) => all.map(({ pid, state }) => `${state} ${pid}`))
-        assert.deepStrictEqual(yield* states, ["STARTING 1001", "STOPPED 0"])
+        assert.deepStrictEqual(yield* states, ["STARTING 1002", "STOPPED 0"])
         yield* elapse(1_999)
-        assert.deepStrictEqual(yield* states, ["STARTING 1001", "STOPPED 0"])
+        assert.deepStrictEqual(yield* states, ["STARTING 1002", "STOPPED 0"])
         yield* elapse(1)
-        assert.deepStrictEqual(yield* states, ["RUNNING 1001", "STOPPED 0"])
+        assert.deepStrictEqual(yield* states, ["RUNNING 1002", "STOPPED 0"])
         yield* elapse(68_000)
         const process = yield* driver.process(web)
-        assert.strictEqual(process.description, "pid 1001, uptime 0:01:10")
+        assert.strictEqual(process.description, "pid 1002, uptime 0:01:10")
         assert.deepStrictEqual([process.now - process.start, process.statecode], [70, 20])
         assert.strictEqual((yield* driver.process({ group: "spare", name: "spare" })).description, "Not started")
       })
@@ -129,9 +127,9 @@ describe("LocalDriver", () => {
         yield* driver.stop(id)
         assert.strictEqual(yield* reasonOf(driver.start(id)), "91 STILL_RUNNING: front:web")
         assert.strictEqual(yield* reasonOf(driver.stop(id)), "70 NOT_RUNNING: front:web")
-        const range = { channel: "stdout", offset: 0, lengthBytesMax: 1 } as const
+        const range = { from: 0, lengthBytesMax: 1 } as const
         const calls = [driver.process(nobody), driver.start(nobody), driver.stop(nobody), driver.timing(nobody)]
-        for (const call of [...calls, driver.output(nobody, range)]) {
+        for (const call of [...calls, driver.readLog(nobody, "stdout", range)]) {
           assert.strictEqual(yield* reasonOf(Effect.asVoid(call)), "10 BAD_NAME: web:web")
         }
       })
@@ -211,7 +209,7 @@ describe("LocalDriver", () => {
         yield* elapse(7_000)
         assert.deepStrictEqual(starts(), [0, 5_000])
         const process = yield* driver.process(web)
-        assert.deepStrictEqual([process.state, process.pid, process.now - process.start], ["RUNNING", 1_002, 2])
+        assert.deepStrictEqual([process.state, process.pid, process.now - process.start], ["RUNNING", 1_003, 2])
       })
     )
   })
@@ -227,7 +225,7 @@ describe("LocalDriver", () => {
         assert.deepStrictEqual([process.state, process.pid, process.exitstatus], ["STOPPED", 0, -1])
         assert.strictEqual(process.stop, process.start + 2)
         assert.strictEqual(process.description, "Jan 01 12:00 AM UTC")
-        assert.deepStrictEqual(sent, ["SIGINT 1001"])
+        assert.deepStrictEqual(sent, ["SIGINT 1002"])
       })
     )
   })
@@ -239,10 +237,10 @@ describe("LocalDriver", () => {
         yield* driver.stop(web)
         yield* elapse(3_999)
         assert.strictEqual(yield* state, "STOPPING")
-        assert.deepStrictEqual(sent, ["SIGTERM 1001"])
+        assert.deepStrictEqual(sent, ["SIGTERM 1002"])
         yield* elapse(1)
         assert.strictEqual(yield* state, "STOPPED")
-        assert.deepStrictEqual(sent, ["SIGTERM 1001", "SIGKILL 1001"])
+        assert.deepStrictEqual(sent, ["SIGTERM 1002", "SIGKILL 1002"])
       })
     )
   })
@@ -257,7 +255,7 @@ describe("LocalDriver", () => {
         assert.deepStrictEqual([process.state, process.pid], ["STOPPING", 0])
         yield* elapse(200)
         assert.strictEqual(yield* state, "STOPPED")
-        assert.deepStrictEqual(sent, ["SIGTERM 1001", "SIGKILL 1001"])
+        assert.deepStrictEqual(sent, ["SIGTERM 1002", "SIGKILL 1002"])
       })
     )
   })
@@ -272,7 +270,7 @@ describe("LocalDriver", () => {
         assert.deepStrictEqual(starts(), [0])
         yield* elapse(4_000)
         assert.strictEqual(yield* state, "RUNNING")
-        assert.deepStrictEqual(sent, ["SIGTERM 1001", "SIGKILL 1001"])
+        assert.deepStrictEqual(sent, ["SIGTERM 1002", "SIGKILL 1002"])
         assert.deepStrictEqual(starts(), [0, 7_000])
       })
     )
@@ -286,7 +284,7 @@ describe("LocalDriver", () => {
         assert.strictEqual(yield* state, "STOPPING")
         yield* elapse(500)
         assert.strictEqual(yield* state, "STOPPED")
-        assert.deepStrictEqual(sent, ["SIGTERM 1001"])
+        assert.deepStrictEqual(sent, ["SIGTERM 1002"])
       })
     )
   })
@@ -314,12 +312,12 @@ describe("LocalDriver", () => {
         const lines = Array.from({ length: 200 }, (_, index) => `line ${String(index).padStart(4, "0")}\n`)
         const { driver } = yield* setUp(() => ({ runMs: 0, stdout: lines }), { startretries: 0, outputBytesMax: 1_024 })
         yield* settle
-        const tail = yield* driver.output(web, { channel: "stdout", offset: 0, lengthBytesMax: 20 })
-        assert.strictEqual(textOf(tail.bytes), "line 0198\nline 0199\n")
-        assert.deepStrictEqual([tail.offset, tail.overflow], [2_000, true])
-        const all = yield* driver.output(web, { channel: "stdout", offset: 0, lengthBytesMax: 10_000 })
-        assert.strictEqual(all.bytes.length, 1_024)
-        assert.strictEqual((yield* driver.output(web, { channel: "stderr", offset: 0, lengthBytesMax: 9 })).offset, 0)
+        const tail = yield* driver.readLog(web, "stdout", { from: "end", lengthBytesMax: 20 })
+        assert.strictEqual(tail.text, "line 0198\nline 0199\n")
+        assert.deepStrictEqual([tail.offset, tail.next, tail.size, tail.gap], [1_980, 2_000, 2_000, 0])
+        const all = yield* driver.readLog(web, "stdout", { from: 0, lengthBytesMax: 10_000 })
+        assert.deepStrictEqual([all.text.length, all.offset, all.gap], [1_024, 976, 976])
+        assert.strictEqual((yield* driver.readLog(web, "stderr", { from: 0, lengthBytesMax: 9 })).size, 0)
       })
     )
   })
@@ -333,8 +331,8 @@ describe("LocalDriver", () => {
         const leader: Program = { main: (process) => Effect.as(process.fork(daemon, { session: true }), 0) }
         const { driver } = yield* setUp(() => ({ program: leader }), { startretries: 0 })
         yield* elapse(900)
-        const tail = yield* driver.output(web, { channel: "stdout", offset: 0, lengthBytesMax: 20 })
-        assert.strictEqual(textOf(tail.bytes), "last words")
+        const tail = yield* driver.readLog(web, "stdout", { from: "end", lengthBytesMax: 20 })
+        assert.strictEqual(tail.text, "last words")
       })
     )
   })
@@ -383,8 +381,8 @@ describe("LocalDriver", () => {
         yield* Scope.close(scope, Exit.void)
         // 2 s of stopwaitsecs and 5 s on top of it, then 2 s for the spawner, which would wait for ever.
         assert.strictEqual(yield* now, 2_000 + 7_000 + 2_000)
-        assert.deepStrictEqual(yield* alive, [1001])
-        yield* kill(1001)
+        assert.deepStrictEqual(yield* alive, [1002])
+        yield* kill(1002)
         yield* settle
       })
     )

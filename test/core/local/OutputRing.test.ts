@@ -4,46 +4,43 @@ import * as OutputRing from "../../../core/local/OutputRing.ts"
 
 const encode = (text: string) => new TextEncoder().encode(text)
 
-const tailOf = (ring: OutputRing.OutputRing, offset: number, lengthBytesMax: number) => {
-  const tail = ring.tail({ offset, lengthBytesMax })
-  return [new TextDecoder().decode(tail.bytes), tail.offset, tail.overflow] as const
-}
+const readOf = (ring: OutputRing.OutputRing, from: number, lengthBytesMax: number) =>
+  new TextDecoder().decode(ring.read({ from, lengthBytesMax }))
 
 describe("OutputRing", () => {
   it("gives nothing before the first byte", () => {
-    assert.deepStrictEqual(tailOf(OutputRing.make({ bytesMax: 4 }), 0, 10), ["", 0, false])
+    const ring = OutputRing.make({ bytesMax: 4 })
+    assert.deepStrictEqual([readOf(ring, 0, 10), ring.oldest(), ring.written()], ["", 0, 0])
   })
 
   it("gives what was written since an offset", () => {
     const ring = OutputRing.make({ bytesMax: 16 })
     ring.append(encode("hello "))
     ring.append(encode("world"))
-    assert.deepStrictEqual(tailOf(ring, 0, 100), ["hello world", 11, false])
-    assert.deepStrictEqual(tailOf(ring, 6, 100), ["world", 11, false])
-    assert.deepStrictEqual(tailOf(ring, 11, 100), ["", 11, false])
+    assert.strictEqual(readOf(ring, 0, 100), "hello world")
+    assert.strictEqual(readOf(ring, 6, 100), "world")
+    assert.strictEqual(readOf(ring, 6, 2), "wo")
+    assert.strictEqual(readOf(ring, 6, -1), "")
+    assert.strictEqual(readOf(ring, 11, 100), "")
+    assert.strictEqual(readOf(ring, 50, 100), "")
   })
 
-  it("gives the newest bytes where more are there than asked for", () => {
-    const ring = OutputRing.make({ bytesMax: 16 })
-    ring.append(encode("hello world"))
-    assert.deepStrictEqual(tailOf(ring, 0, 5), ["world", 11, true])
-    assert.deepStrictEqual(tailOf(ring, 0, 0), ["", 11, true])
-    assert.deepStrictEqual(tailOf(ring, 0, -1), ["", 11, true])
-  })
-
-  it("tells that bytes were lost", () => {
+  it("tells which bytes are left", () => {
     const ring = OutputRing.make({ bytesMax: 4 })
     ring.append(encode("abc"))
     ring.append(encode("def"))
-    assert.deepStrictEqual(tailOf(ring, 0, 100), ["cdef", 6, true])
-    assert.deepStrictEqual(tailOf(ring, 2, 100), ["cdef", 6, false])
-    assert.deepStrictEqual(tailOf(ring, -1, 2), ["ef", 6, true])
+    assert.deepStrictEqual([ring.oldest(), ring.written()], [2, 6])
+    assert.strictEqual(readOf(ring, 0, 3), "cde")
+    assert.strictEqual(readOf(ring, -1, 9), "cdef")
   })
 
-  it("gives nothing beyond the end", () => {
+  it("forgets what it has, and goes on with its offsets", () => {
     const ring = OutputRing.make({ bytesMax: 4 })
-    ring.append(encode("ab"))
-    assert.deepStrictEqual(tailOf(ring, 50, 100), ["", 2, false])
+    ring.append(encode("abcdef"))
+    ring.forget()
+    assert.deepStrictEqual([readOf(ring, 0, 9), ring.oldest(), ring.written()], ["", 6, 6])
+    ring.append(encode("gh"))
+    assert.deepStrictEqual([readOf(ring, 0, 9), ring.oldest(), ring.written()], ["gh", 6, 8])
   })
 
   it("keeps its own copy of the bytes", () => {
@@ -51,7 +48,7 @@ describe("OutputRing", () => {
     const chunk = encode("ab")
     ring.append(chunk)
     chunk.fill(0)
-    assert.deepStrictEqual(tailOf(ring, 0, 4), ["ab", 2, false])
+    assert.strictEqual(readOf(ring, 0, 4), "ab")
   })
 
   it("agrees with a list of all bytes ever written", () => {
@@ -69,12 +66,10 @@ describe("OutputRing", () => {
           all.push(...chunk)
         }
         const kept = Math.max(0, all.length - bytesMax)
-        const overflow = offset < kept || all.length > offset + lengthBytesMax
-        const expected = overflow ? all.slice(Math.max(kept, all.length - lengthBytesMax)) : all.slice(offset)
-        const tail = ring.tail({ offset, lengthBytesMax })
-        assert.deepStrictEqual([...tail.bytes], lengthBytesMax === 0 ? [] : expected)
-        assert.strictEqual(tail.offset, all.length)
-        assert.strictEqual(tail.overflow, overflow)
+        const from = Math.min(Math.max(kept, offset), all.length)
+        const expected = all.slice(from, from + lengthBytesMax)
+        assert.deepStrictEqual([...ring.read({ from: offset, lengthBytesMax })], expected)
+        assert.deepStrictEqual([ring.oldest(), ring.written()], [kept, all.length])
       }
     )
     fc.assert(property, { numRuns: 2_000, seed: 1 })

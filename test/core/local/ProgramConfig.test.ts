@@ -22,6 +22,14 @@ describe("ProgramConfig", () => {
       exitcodes: [0],
       stopsignal: "SIGTERM",
       stopwaitsecs: 10,
+      stopasgroup: true,
+      killasgroup: true,
+      priority: 999,
+      redirectStderr: false,
+      stdoutLogfileMaxBytes: 52_428_800,
+      stdoutLogfileBackups: 10,
+      stderrLogfileMaxBytes: 52_428_800,
+      stderrLogfileBackups: 10,
       outputBytesMax: 65_536
     })
   })
@@ -40,6 +48,17 @@ describe("ProgramConfig", () => {
       exitcodes: [0, 2],
       stopsignal: "SIGINT",
       stopwaitsecs: 0,
+      user: "www-data",
+      stopasgroup: false,
+      killasgroup: false,
+      priority: 1,
+      redirectStderr: true,
+      stdoutLogfile: "/var/log/web.log",
+      stdoutLogfileMaxBytes: 0,
+      stdoutLogfileBackups: 0,
+      stderrLogfile: "web.err",
+      stderrLogfileMaxBytes: 1_024,
+      stderrLogfileBackups: 2,
       outputBytesMax: 1_024
     } as const
     const program = Schema.decodeSync(ProgramConfig)(given)
@@ -69,6 +88,18 @@ describe("ProgramConfig", () => {
     [{ startretries: 1.5 }, '["startretries"]', "integer"],
     [{ exitcodes: [0, 256] }, '["exitcodes"][1]', "between 0 and 255"],
     [{ stopsignal: "SIGSTOP" }, '["stopsignal"]', "one of SIGTERM, SIGHUP"],
+    [{ user: "--root" }, '["user"]', "the name of a user"],
+    [{ user: "a b" }, '["user"]', "the name of a user"],
+    [{ priority: 0.5 }, '["priority"]', "integer"],
+    [{ stopasgroup: true, killasgroup: false }, '["killasgroup"]', "stopasgroup to be false"],
+    [{ stdoutLogfile: "" }, '["stdoutLogfile"]', "in memory only"],
+    [{ stdoutLogfile: "a\0b" }, '["stdoutLogfile"]', "without NUL"],
+    [{ stdoutLogfile: "../a.log" }, '["stdoutLogfile"]', 'without ".."'],
+    [{ stderrLogfile: "/var/../etc/passwd" }, '["stderrLogfile"]', 'without ".."'],
+    [{ stdoutLogfile: "/var/log/" }, '["stdoutLogfile"]', "got a directory"],
+    [{ stdoutLogfile: "AUTO" }, '["stdoutLogfile"]', "no AUTO"],
+    [{ stdoutLogfileMaxBytes: -1 }, '["stdoutLogfileMaxBytes"]', "between 0"],
+    [{ stdoutLogfileBackups: 1_001 }, '["stdoutLogfileBackups"]', "between 0 and 1000"],
     [{ outputBytesMax: 1_023 }, '["outputBytesMax"]', "between 1024"],
     [{ environment: { "A=B": "x" } }, '["environment"]["A=B"]', "without '='"]
   ])("refuses %j and names the field", (fields, field, expected) => {
@@ -87,5 +118,15 @@ describe("ProgramConfig", () => {
     const program = { name: "a", command: "b" }
     assert.include(problemOf(decode([program, { ...program, group: "a" }])), 'at [1]["name"]')
     assert.strictEqual(problemOf(decode([program, { ...program, group: "c" }])), "accepted")
+  })
+
+  it("refuses two programs that write to one file", () => {
+    const decode = Schema.decodeUnknownResult(ProgramConfigs)
+    const [a, b] = [
+      { name: "a", command: "a", stdoutLogfile: "/log" },
+      { name: "b", command: "b", stderrLogfile: "/log" }
+    ]
+    assert.include(problemOf(decode([a, b])), "log files that no other program writes to")
+    assert.strictEqual(problemOf(decode([a, { ...b, stderrLogfile: "/log.err" }])), "accepted")
   })
 })

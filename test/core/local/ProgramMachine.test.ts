@@ -162,7 +162,7 @@ describe("ProgramMachine", () => {
     const asked = play(config, stopping)
     assert.strictEqual(asked.state.state, "STOPPING")
     assert.deepStrictEqual(asked.actions, [
-      { _tag: "Signal", run: 1, signal: "SIGINT" },
+      { _tag: "Signal", run: 1, signal: "SIGINT", to: "group" },
       { _tag: "SetTimer", timer: 2, delayMs: 4_000 }
     ])
     const gone = play(config, [...stopping, exited(1, 0, 4_000)])
@@ -194,7 +194,7 @@ describe("ProgramMachine", () => {
     const killed = play(config, [...stopping, due(2, 3_500)])
     assert.strictEqual(killed.state.state, "STOPPING")
     assert.deepStrictEqual(killed.actions, [
-      { _tag: "Signal", run: 1, signal: "SIGKILL" },
+      { _tag: "Signal", run: 1, signal: "SIGKILL", to: "group" },
       { _tag: "SetTimer", timer: 3, delayMs: 1_000 }
     ])
     const { actions, state } = play(config, [...stopping, due(2, 3_500), exited(1, -1, 3_501), ended(1, 3_502)])
@@ -203,13 +203,30 @@ describe("ProgramMachine", () => {
     assert.deepStrictEqual(actions, [])
   })
 
+  it("asks the leader alone where stopasgroup is off, and then the rest of its group", () => {
+    const config = configOf({ stopwaitsecs: 4, stopasgroup: false, killasgroup: false })
+    const asked = play(config, stopping)
+    assert.deepStrictEqual(asked.actions[0], { _tag: "Signal", run: 1, signal: "SIGTERM", to: "leader" })
+    const gone = play(config, [...stopping, exited(1, 0, 4_000)])
+    assert.strictEqual(gone.state.state, "STOPPING")
+    assert.deepStrictEqual(gone.actions, [
+      { _tag: "Reap", run: 1, signal: "SIGTERM", graceMs: 4_000 },
+      { _tag: "ClearTimer" }
+    ])
+    assert.strictEqual(play(config, [...stopping, exited(1, 0, 4_000), ended(1, 5_000)]).state.state, "STOPPED")
+    const killed = play(config, [...stopping, due(2, 7_000)])
+    assert.deepStrictEqual(killed.actions[0], { _tag: "Signal", run: 1, signal: "SIGKILL", to: "leader" })
+    const group = play(configOf({ stopasgroup: false }), [...stopping, due(2, 7_000)])
+    assert.deepStrictEqual(group.actions[0], { _tag: "Signal", run: 1, signal: "SIGKILL", to: "group" })
+  })
+
   it("sends the stop signal as soon as there is a process", () => {
     const config = configOf()
     const early = play(config, [start(0), stop(1)])
     assert.strictEqual(early.state.state, "STOPPING")
     assert.deepStrictEqual(early.actions, [])
     const { actions } = play(config, [start(0), stop(1), spawned(1, 2)])
-    assert.deepStrictEqual(actions[0], { _tag: "Signal", run: 1, signal: "SIGTERM" })
+    assert.deepStrictEqual(actions[0], { _tag: "Signal", run: 1, signal: "SIGTERM", to: "group" })
     assert.strictEqual(play(config, [start(0), stop(1), failed(1, 2)]).state.state, "STOPPED")
   })
 

@@ -1,8 +1,12 @@
 /** Starts that the platform's spawner dies of, as it does where Node throws. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Logger, Scope, Sink, Stream } from "effect"
+import { Effect, Exit, Layer, Logger, Scope, Sink, Stream } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
+import * as SimHostProcesses from "../../../scenarios/ports/SimHostProcesses.ts"
+import * as Disk from "../../../sim/fs/Disk.ts"
+import * as SimFileSystem from "../../../sim/fs/SimFileSystem.ts"
+import * as Machine from "../../../sim/process/Machine.ts"
 import type { Verdict } from "../../../sim/Rules.ts"
 import * as Sim from "../../../sim/Sim.ts"
 import { elapse, type Fate, holds, programOf, settle, setUp } from "./SimulatedPrograms.ts"
@@ -11,10 +15,17 @@ const web = { group: "web", name: "web" }
 
 const noMemory: Verdict = { _tag: "fail", code: "ENOMEM" }
 
+/** A machine that nothing is asked of. */
+const nowhere = Layer.merge(SimHostProcesses.layer, SimFileSystem.layer()).pipe(
+  Layer.provide(Layer.merge(Machine.layer({ programs: {} }), Disk.layer()))
+)
+
 /** A driver with one program over a spawner of its own, which ends with the test. */
 const driverOver = (spawner: ChildProcessSpawner.ChildProcessSpawner["Service"]) =>
   LocalDriver.make({ programs: [programOf({ startretries: 0, stopwaitsecs: 1 })] }).pipe(
-    Effect.provideService(ChildProcessSpawner.ChildProcessSpawner, spawner)
+    Effect.provideService(ChildProcessSpawner.ChildProcessSpawner, spawner),
+    // Within the scope of the test, as the driver lives on.
+    (driver) => Effect.flatMap(Layer.build(nowhere), (services) => Effect.provide(driver, services))
   )
 
 /** A process that runs, and of which something cannot be asked. */

@@ -1,11 +1,14 @@
 /** A local driver over a simulated machine, the fates of its programs there, and what the machine has seen of them. */
 import { assert } from "@effect/vitest"
-import { Clock, Context, type Duration, Effect, Exit, Layer, Schema, Scope } from "effect"
+import { Clock, Context, type Duration, Effect, Exit, FileSystem, Layer, Schema, Scope } from "effect"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
 import { ProgramConfig, type ProgramConfigInput } from "../../../core/local/ProgramConfig.ts"
 import { type Behaviour, program } from "../../../sim/process/Behaviour.ts"
 import * as Machine from "../../../sim/process/Machine.ts"
 import type { Process, Program } from "../../../sim/process/Process.ts"
+import * as SimHostProcesses from "../../../scenarios/ports/SimHostProcesses.ts"
+import * as Disk from "../../../sim/fs/Disk.ts"
+import * as SimFileSystem from "../../../sim/fs/SimFileSystem.ts"
 import * as SimProcesses from "../../../sim/process/SimProcesses.ts"
 import { pass, type Verdict } from "../../../sim/Rules.ts"
 import * as Sim from "../../../sim/Sim.ts"
@@ -41,6 +44,9 @@ export const elapse = (duration: Duration.Input) => Effect.andThen(Effect.sleep(
 /** All is done that can be done without time going by. */
 export const settle = elapse(0)
 
+/** What a driver needs, as one console on a machine with a disk. */
+export const ports = Layer.mergeAll(SimProcesses.layer, SimHostProcesses.layer, SimFileSystem.layer())
+
 /** A machine on which starts take no time; `decide` is asked at each, for the command and the number of its spawn. */
 const machineOf = Effect.fnUntraced(function* (decide: (command: string, spawn: number) => Fate) {
   const spawns = new Map<string, number>()
@@ -55,7 +61,7 @@ const machineOf = Effect.fnUntraced(function* (decide: (command: string, spawn: 
     })
   const programs = Object.fromEntries(commands.map((command) => [command, { main }]))
   const options = { programs, env, folders: ["/", "/srv"], spawnMsMax: 0 } as const
-  const services = yield* Layer.build(Layer.provideMerge(SimProcesses.layer, Machine.layer(options)))
+  const services = yield* Layer.build(Layer.provideMerge(ports, Layer.merge(Machine.layer(options), Disk.layer())))
   const machine = Context.get(services, Machine.Machine)
   yield* machine.rule(({ command, operation, pid, signal }) => {
     if (operation === "spawn") {
@@ -71,6 +77,7 @@ const machineOf = Effect.fnUntraced(function* (decide: (command: string, spawn: 
   })
   return {
     services,
+    disk: Context.get(services, Disk.Disk),
     /** In the order of their first steps. */
     started,
     /** Signals that were sent to groups of which something was left, but for SIGCONT, which ends nothing. */
@@ -92,16 +99,27 @@ export const setUp = Effect.fnUntraced(function* (
   decide: (command: string, spawn: number) => Fate,
   ...programs: ReadonlyArray<Partial<ProgramConfigInput>>
 ) {
+  return yield* setUpWith({}, decide, ...programs)
+})
+
+/** The same, with more options of the driver. */
+export const setUpWith = Effect.fnUntraced(function* (
+  options: Omit<LocalDriver.LocalDriverOptions, "programs">,
+  decide: (command: string, spawn: number) => Fate,
+  ...programs: ReadonlyArray<Partial<ProgramConfigInput>>
+) {
   const { services, ...machine } = yield* machineOf(decide)
   const scope = yield* Effect.acquireRelease(Scope.make(), (made) => Scope.close(made, Exit.void))
   const startMs = yield* Clock.currentTimeMillis
-  const driver = yield* LocalDriver.make({ programs: programs.map(programOf), withhold: ["ADMIN_PASSWORD"] }).pipe(
-    Effect.provide(services),
-    Scope.provide(scope)
-  )
+  const driver = yield* LocalDriver.make({
+    programs: programs.map(programOf),
+    withhold: ["ADMIN_PASSWORD"],
+    ...options
+  }).pipe(Effect.provide(services), Scope.provide(scope))
   yield* settle
   return {
     ...machine,
+    files: Context.get(services, FileSystem.FileSystem),
     driver,
     scope,
     /** Milliseconds since the driver was made. */

@@ -3,6 +3,7 @@ import { Effect, Redacted } from "effect"
 import { HttpClient } from "effect/http"
 import type { NodeError } from "../../../core/domain/NodeError.ts"
 import type { NodeDriver } from "../../../core/fleet/NodeDriver.ts"
+import { ConnectionOptions } from "../../../core/supervisor/Connection.ts"
 import * as SupervisorDriver from "../../../core/supervisor/SupervisorDriver.ts"
 import { type Answer, byMethod, fakeNode, respondCapture, respondValue } from "./FakeNode.ts"
 
@@ -272,6 +273,143 @@ describe("timing", () => {
       assert.strictEqual((yield* Effect.flip(driver.timing(web))).reason._tag, "ShuttingDown")
       answer = config
       assert.strictEqual((yield* driver.timing(web)).stopWaitSecs, 10)
+    })
+  )
+})
+
+describe("identity", () => {
+  const all: Readonly<Record<string, Answer>> = {
+    "supervisor.getSupervisorVersion": respondValue("<string>4.2.5</string>"),
+    "supervisor.getIdentification": respondCapture("04-getIdentification"),
+    "supervisor.getPID": respondCapture("06-getPID")
+  }
+  const unknown = respondCapture("13-unknown-method")
+
+  it.effect("is what the node says of itself", () =>
+    Effect.gen(function* () {
+      const { driver } = yield* driverOf(byMethod(all))
+      assert.deepStrictEqual(yield* driver.identify, { identifier: "demo-node-1", version: "4.2.5", pid: 7884 })
+    })
+  )
+
+  it.effect("of a node with few methods is what it can say, and is not asked for in vain again", () =>
+    Effect.gen(function* () {
+      const { driver, seen } = yield* driverOf((one, ...rest) =>
+        (one.call.method === "supervisor.getVersion" ? respondValue("<string>3.0</string>") : unknown)(one, ...rest)
+      )
+      const expected = { identifier: "", version: "3.0", pid: 0 }
+      assert.deepStrictEqual(yield* driver.identify, expected)
+      assert.lengthOf(seen, 4)
+      assert.deepStrictEqual(yield* driver.identify, expected)
+      assert.lengthOf(seen, 5)
+    })
+  )
+
+  it.effect("with another version asks for everything again", () =>
+    Effect.gen(function* () {
+      let answers: Readonly<Record<string, Answer>> = { ...all, "supervisor.getPID": unknown }
+      const { driver } = yield* driverOf((...args) => byMethod(answers)(...args))
+      assert.strictEqual((yield* driver.identify).pid, 0)
+      answers = { ...all, "supervisor.getSupervisorVersion": respondValue("<string>4.3.0</string>") }
+      assert.strictEqual((yield* driver.identify).pid, 7884)
+    })
+  )
+
+  it.effect("fails with the node", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* failing(respondCapture("62-noauth"), (driver) => driver.identify)
+      assert.strictEqual(reason._tag, "Unauthorized")
+    })
+  )
+})
+
+describe("command", () => {
+  it.effect("is sent by its method with the name of the process or group", () =>
+    Effect.gen(function* () {
+      const { driver, seen } = yield* driverOf(respondValue("<boolean>1</boolean>"))
+      yield* driver.signal(web, "SIGHUP")
+      yield* driver.sendStdin(web, "a\r\n<é>")
+      yield* driver.clearLog(web)
+      yield* driver.addGroup("web")
+      yield* driver.removeGroup("web")
+      assert.deepStrictEqual(
+        seen.map(({ call }) => [call.method, ...call.params]),
+        [
+          ["supervisor.signalProcess", "web:web", "SIGHUP"],
+          ["supervisor.sendProcessStdin", "web:web", "a\r\n<é>"],
+          ["supervisor.clearProcessLogs", "web:web"],
+          ["supervisor.addProcessGroup", "web"],
+          ["supervisor.removeProcessGroup", "web"]
+        ]
+      )
+    })
+  )
+
+  it.effect("is not sent for a whole group, or for no group", () =>
+    Effect.gen(function* () {
+      const { driver, seen } = yield* driverOf(respondValue("<boolean>1</boolean>"))
+      for (const name of ["*", ""]) {
+        const id = { group: "worker", name }
+        const asked = [
+          driver.signal(id, "HUP"),
+          driver.sendStdin(id, "x"),
+          driver.clearLog(id),
+          driver.addGroup(name),
+          driver.removeGroup(name)
+        ]
+        for (const ask of asked) assert.deepInclude((yield* Effect.flip(ask)).reason, { name: "BAD_NAME" })
+      }
+      assert.deepStrictEqual(seen, [])
+    })
+  )
+
+  it.effect("with characters that XML cannot carry is refused by the name of its arguments", () =>
+    Effect.gen(function* () {
+      const { driver } = yield* driverOf(respondValue("<boolean>1</boolean>"))
+      assert.deepInclude((yield* Effect.flip(driver.sendStdin(web, "\u0003"))).reason, { name: "BAD_ARGUMENTS" })
+    })
+  )
+
+  it.effect("that the node does not know is one that it cannot do", () =>
+    Effect.gen(function* () {
+      const { driver } = yield* driverOf(respondCapture("13-unknown-method"))
+      const asked = [driver.signal(web, "HUP"), driver.clearLog(web), driver.reread, driver.addGroup("web")]
+      for (const ask of asked) assert.strictEqual((yield* Effect.flip(ask)).reason._tag, "Unsupported")
+    })
+  )
+
+  it.effect("to reread gives the difference, or why the files cannot be read", () =>
+    Effect.gen(function* () {
+      const { driver } = yield* driverOf(respondCapture("v4.3.0/124-reloadConfig-changed-removed"))
+      assert.deepStrictEqual(yield* driver.reread, { added: [], changed: ["web"], removed: ["added1"] })
+      const { reason } = yield* failing(respondCapture("v4.3.0/128-reloadConfig-cant-reread"), (other) => other.reread)
+      assert.deepInclude(reason, { _tag: "Fault", name: "CANT_REREAD" })
+    })
+  )
+})
+
+describe("connection", () => {
+  it.effect("is asked for around each request, and measured where it is chosen", () =>
+    Effect.gen(function* () {
+      const modes: Array<string> = []
+      const answer: Answer = (...args) =>
+        Effect.flatMap(ConnectionOptions, ({ mode, tls }) => {
+          modes.push(`${mode} ${tls?.serverName ?? ""}`)
+          return respondCapture("07-getAllProcessInfo")(...args)
+        })
+      const tls = { serverName: "node-1" }
+      const { driver } = yield* driverOf(answer, { connections: "auto", tls })
+      for (let i = 0; i < 7; i++) yield* driver.processes
+      assert.deepStrictEqual(
+        modes.slice(0, 6),
+        Array.from({ length: 3 }, () => ["fresh node-1", "keep-alive node-1"]).flat()
+      )
+      // Both took no time at all here.
+      assert.strictEqual(modes[6], "keep-alive node-1")
+      assert.strictEqual(yield* driver.connection, "keep-alive")
+      const { driver: fixed } = yield* driverOf(answer, { connections: "fresh" })
+      yield* fixed.processes
+      assert.strictEqual(modes.at(-1), "fresh ")
     })
   )
 })

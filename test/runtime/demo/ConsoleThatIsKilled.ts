@@ -2,6 +2,7 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Logger } from "effect"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
+import * as NodeHostProcesses from "../../../runtime/NodeHostProcesses.ts"
 import { demoPrograms } from "../../../runtime/demo/DemoPrograms.ts"
 import { eventually } from "../../core/local/RealProcesses.ts"
 
@@ -17,4 +18,6 @@ const main = Effect.gen(function* () {
   return yield* Effect.never
 })
 
-NodeRuntime.runMain(Effect.scoped(main).pipe(Effect.provide([NodeServices.layer, Logger.layer([])])))
+NodeRuntime.runMain(
+  Effect.scoped(main).pipe(Effect.provide([NodeServices.layer, NodeHostProcesses.layer, Logger.layer([])]))
+)

@@ -5,15 +5,14 @@ import { FetchHttpClient, HttpClient } from "effect/http"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
+import * as NodeHostProcesses from "../../../runtime/NodeHostProcesses.ts"
 import { demoPrograms } from "../../../runtime/demo/DemoPrograms.ts"
 import { eventually, isRunning } from "../../core/local/RealProcesses.ts"
 
 const idOf = (name: string) => ({ group: "demo", name })
 
 const stdoutOf = (driver: LocalDriver.LocalDriver, name: string) =>
-  Effect.map(driver.output(idOf(name), { channel: "stdout", offset: 0, lengthBytesMax: 65_536 }), ({ bytes }) =>
-    new TextDecoder().decode(bytes)
-  )
+  Effect.map(driver.readLog(idOf(name), "stdout", { from: 0, lengthBytesMax: 65_536 }), ({ text }) => text)
 
 const inState = (driver: LocalDriver.LocalDriver, name: string, state: string) =>
   eventually(driver.process(idOf(name)), (process) => process.state === state)
@@ -44,7 +43,7 @@ describe("demo programs", () => {
         }
         const crasher = yield* inState(driver, "crasher", "FATAL")
         assert.strictEqual(crasher.exitstatus, 7)
-      }).pipe(Effect.provide([NodeServices.layer, FetchHttpClient.layer, Logger.layer([])])),
+      }).pipe(Effect.provide([NodeServices.layer, NodeHostProcesses.layer, FetchHttpClient.layer, Logger.layer([])])),
     40_000
   )
 

@@ -1,0 +1,85 @@
+/** Wrong versions of what happens when a client of the hub goes. */
+import { Effect, Layer, Scope } from "effect"
+import { LogFollow } from "../../core/fleet/LogFollow.ts"
+import type { ConsoleParts } from "../../core/Console.ts"
+import type { Mutant } from "../Property.ts"
+import { heardByHub, takingOther, wrapClients, wrapHub } from "./HubMutants.ts"
+
+const wrapLogFollow =
+  (wrap: (real: LogFollow["Service"]) => LogFollow["Service"]) =>
+  (parts: ConsoleParts): ConsoleParts => ({
+    ...parts,
+    logFollow: Layer.effect(LogFollow, Effect.map(LogFollow, wrap)).pipe(Layer.provide(parts.logFollow))
+  })
+
+export const cleanupOnBroadcast: Mutant = {
+  id: "cleanup-on-broadcast",
+  what: "the fiber that broadcasts waits for the cleanup of clients that went since the last event",
+  mutate: (parts) => {
+    // Made in each run by the layer of the bus, which comes first.
+    const cleanups: Array<Effect.Effect<void>> = []
+    const bus = heardByHub(parts, {
+      begin: () => {
+        cleanups.length = 0
+      },
+      hear: (_, handle) => Effect.andThen(Effect.all(cleanups.splice(0), { discard: true }), handle)
+    })
+    const client = wrapClients((real) => ({
+      ...real,
+      close: (reason) => Effect.tap(real.close(reason), () => Effect.sync(() => cleanups.push(real.gone)))
+    }))
+    return client({ ...parts, bus })
+  }
+}
+
+export const setChangedWhileWalked: Mutant = {
+  id: "set-changed-while-walked",
+  what: "a client that goes makes the walk over the clients pass over another one, for one event",
+  mutate: wrapHub((hub) =>
+    Effect.sync(() => {
+      let gone = 0
+      return {
+        ...hub,
+        join: (joining) =>
+          Effect.map(hub.join(joining), (client) => {
+            let seen = gone
+            return {
+              ...client,
+              close: (reason) => Effect.tap(client.close(reason), () => Effect.sync(() => gone++)),
+              outbox: takingOther(client.outbox, () => {
+                const frames = client.outbox.take()
+                const first = frames.findIndex(({ numbers }) => numbers !== undefined)
+                if (gone === seen || first < 0) return frames
+                seen = gone
+                return frames.toSpliced(first, 1)
+              })
+            }
+          })
+      }
+    })
+  )
+}
+
+export const logIsKept: Mutant = {
+  id: "log-is-kept",
+  what: "a followed log is given back when it is unsubscribed from, but not when its client goes",
+  mutate: wrapLogFollow((real) => ({
+    ...real,
+    follow: (log) =>
+      Effect.gen(function* () {
+        const own = yield* Scope.make()
+        yield* Scope.provide(real.follow(log), own)
+      })
+  }))
+}
+
+export const goodbyeOnly: Mutant = {
+  id: "goodbye-only",
+  what: "a client is forgotten when it says goodbye, but not when its connection breaks",
+  mutate: wrapClients((client) => ({
+    ...client,
+    close: (reason) =>
+      reason.code === 1000 && reason.reason === "the session ended" ? Effect.void : client.close(reason),
+    gone: Effect.void
+  }))
+}
