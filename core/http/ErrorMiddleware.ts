@@ -32,9 +32,19 @@ export const middleware = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServe
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodyBytesMax)),
       Effect.catchCause(respond),
       Effect.map(HttpServerResponse.setHeader("x-request-id", id)),
+      Effect.flatMap(endsConnection),
       Effect.annotateLogs({ request_id: id }),
       Effect.provideService(RequestId, id)
     )
+  )
+
+/**
+ * A request to upgrade that is answered ends its connection, as servers do it; one who was not told would send the next
+ * request on it.
+ */
+const endsConnection = (response: HttpServerResponse.HttpServerResponse) =>
+  HttpServerRequest.HttpServerRequest.useSync(({ headers }) =>
+    headers["upgrade"] === undefined ? response : HttpServerResponse.setHeader(response, "connection", "close")
   )
 
 const payloadTooLarge = errorResponse({

@@ -11,10 +11,16 @@ const headers = {
   "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="
 }
 
-/** Fails when it was upgraded after all. */
+/**
+ * Fails when it was upgraded after all, or when the answer does not say that the connection ends: the next request would
+ * be sent on it.
+ */
 export const refusedUpgrade = (url: string) =>
   Effect.callback<Answer, NotReceived>((resume) => {
     const request = httpRequest(url, { headers }, (response) => {
+      if (response.headers.connection !== "close") {
+        return resume(Effect.fail(new NotReceived({ message: `connection: ${response.headers.connection}` })))
+      }
       let text = ""
       response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
       response.on("end", () => {
