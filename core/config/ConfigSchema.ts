@@ -5,6 +5,8 @@
  * too: `Overrides.ts` reads the names from here. The program sees a `Config`, with keys in camelCase.
  */
 import { Duration, pipe, Schema, SchemaTransformation, Struct } from "effect"
+import * as Keys from "./ConfigKeys.ts"
+import { ActivitySection, AuthSection, DatabaseSection, LimitsSection, TelemetrySection } from "./AccessSections.ts"
 import { logFileDefaults, ProgramConfig, programLimits } from "../local/ProgramConfig.ts"
 import {
   choice,
@@ -12,6 +14,7 @@ import {
   integer,
   type Jitter,
   jitter,
+  list,
   nodeUrl,
   optional,
   required,
@@ -43,6 +46,10 @@ const host = text(
       : /^[0-9A-Fa-f:.]+$/.test(value) && URL.canParse(`http://[${value}]/`))
 )
 
+/** Scheme, host and port, with nothing behind them, as a browser writes it. */
+const isOrigin = (text: string): boolean =>
+  /^https?:\/\/[^/?#@\s]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text
+
 /** The console's own HTTP server. */
 export const ServerSection = Schema.Struct({
   host: withDefault(host, "127.0.0.1", "Address to listen on. Others than this machine reach it only if it is theirs."),
@@ -51,6 +58,16 @@ export const ServerSection = Schema.Struct({
     duration({ minMs: 100, maxMs: 10 * minuteMs }),
     "10s",
     "A graceful shutdown that takes longer is cut short."
+  ),
+  cors_origins: withDefault(
+    list("origins such as https://console.example.com, with commas between them", isOrigin),
+    "",
+    "Other origins whose pages may use the API, exactly as browsers send them; * is none. Others are refused."
+  ),
+  trusted_proxies: withDefault(
+    list("IP addresses with commas between them", (item) => /^[0-9A-Fa-f.:]+$/.test(item)),
+    "",
+    "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."
   )
 })
 
@@ -339,7 +356,12 @@ export const scalarSections = {
   bus: BusSection,
   hub: HubSection,
   log: LogSection,
-  local: LocalSection
+  local: LocalSection,
+  database: DatabaseSection,
+  auth: AuthSection,
+  activity: ActivitySection,
+  limits: LimitsSection,
+  telemetry: TelemetrySection
 } as const
 
 /** A whole file, with every section there. */
@@ -353,76 +375,24 @@ export const ConfigTables = Schema.Struct({
 export const jitterLength = (share: Jitter, interval: Duration.Duration): Duration.Duration =>
   share._tag === "Length" ? share.length : Duration.millis(Math.round(Duration.toMillis(interval) * share.ratio))
 
-/** Keys of the file as the program writes them. */
-const pollKeys = {
-  reply_bytes_max: "replyBytesMax",
-  calls_max: "callsMax",
-  calls_waiting_max: "callsWaitingMax",
-  breaker_failures: "breakerFailures",
-  breaker_open: "breakerOpen",
-  breaker_open_max: "breakerOpenMax",
-  stale_after: "staleAfter"
-} as const
-
-const operationsKeys = {
-  start_timeout: "startTimeout",
-  stop_timeout: "stopTimeout",
-  restart_timeout: "restartTimeout",
-  signal_timeout: "signalTimeout",
-  stdin_timeout: "stdinTimeout",
-  clear_log_timeout: "clearLogTimeout",
-  read_log_timeout: "readLogTimeout",
-  update_timeout: "updateTimeout",
-  batch_timeout: "batchTimeout",
-  batch_concurrency: "batchConcurrency",
-  batches_max: "batchesMax",
-  batches_waiting_max: "batchesWaitingMax",
-  batches_kept: "batchesKept",
-  observe_interval: "observeInterval"
-} as const
-
-const busKeys = {
-  queue_high: "queueHigh",
-  queue_normal: "queueNormal",
-  queue_low: "queueLow",
-  handler_timeout: "handlerTimeout"
-} as const
-
-const hubKeys = {
-  clients_max: "clientsMax",
-  clients_per_address_max: "clientsPerAddressMax",
-  clients_per_user_max: "clientsPerUserMax",
-  events_kept: "eventsKept",
-  frames_per_second_max: "framesPerSecondMax",
-  logs_per_client_max: "logsPerClientMax",
-  outbox_frames_max: "outboxFramesMax",
-  slow_client_policy: "slowClientPolicy",
-  heartbeat_interval: "heartbeatInterval",
-  heartbeat_timeout: "heartbeatTimeout",
-  frame_bytes_max: "frameBytesMax",
-  invalid_frames_max: "invalidFramesMax"
-} as const
-
-const nodeKeys = {
-  tls_ca: "tlsCa",
-  tls_certificate: "tlsCertificate",
-  tls_key: "tlsKey",
-  tls_server_name: "tlsServerName"
-} as const
-
 /** The configuration as the program uses it: keys in camelCase, `poll.jitter` as a duration, sizes in bytes. */
 export const toConfig = (tables: typeof ConfigTables.Type) => ({
-  server: pipe(tables.server, Struct.renameKeys({ shutdown_deadline: "shutdownDeadline" })),
+  server: pipe(tables.server, Struct.renameKeys(Keys.serverKeys)),
   poll: {
-    ...pipe(tables.poll, Struct.renameKeys(pollKeys)),
+    ...pipe(tables.poll, Struct.renameKeys(Keys.pollKeys)),
     jitter: jitterLength(tables.poll.jitter, tables.poll.interval)
   },
-  operations: pipe(tables.operations, Struct.renameKeys(operationsKeys)),
-  bus: pipe(tables.bus, Struct.renameKeys(busKeys)),
-  hub: pipe(tables.hub, Struct.renameKeys(hubKeys)),
+  operations: pipe(tables.operations, Struct.renameKeys(Keys.operationsKeys)),
+  bus: pipe(tables.bus, Struct.renameKeys(Keys.busKeys)),
+  hub: pipe(tables.hub, Struct.renameKeys(Keys.hubKeys)),
   log: tables.log,
   local: tables.local,
-  nodes: tables.nodes.map(Struct.renameKeys(nodeKeys)),
+  database: pipe(tables.database, Struct.renameKeys(Keys.databaseKeys)),
+  auth: pipe(tables.auth, Struct.renameKeys(Keys.authKeys)),
+  activity: pipe(tables.activity, Struct.renameKeys(Keys.activityKeys)),
+  limits: pipe(tables.limits, Struct.renameKeys(Keys.limitsKeys)),
+  telemetry: pipe(tables.telemetry, Struct.renameKeys(Keys.telemetryKeys)),
+  nodes: tables.nodes.map(Struct.renameKeys(Keys.nodeKeys)),
   programs: tables.programs
 })
 

@@ -26,7 +26,7 @@ const setting = <T>(target: Schema.Codec<T>, expected: string, parse: Parse<T>):
   )
 
 /** The setting with the value that it has when nothing is said, written as in TOML. */
-export const withDefault = <T>(schema: Setting<T>, fallback: string | number, description: string) =>
+export const withDefault = <T>(schema: Setting<T>, fallback: string | number | boolean, description: string) =>
   schema.pipe(Schema.annotate({ description }), Schema.withDecodingDefaultKey(Effect.succeed(fallback)))
 
 /** The setting, which has to be there. */
@@ -115,6 +115,21 @@ export const choice = <const L extends ReadonlyArray<string>>(
     )
   )
 }
+
+/** `true` or `false`; from a variable, the words. */
+export const boolean: Setting<boolean> = setting(Schema.Boolean, "true or false", (input) => {
+  const value = input === "true" ? true : input === "false" ? false : input
+  return typeof value === "boolean" ? Result.succeed(value) : Result.fail("true or false")
+})
+
+/** Texts of a given form, as one text with commas between them, so that a variable can hold it; none when it is empty. */
+export const list = (expected: string, accepts: (item: string) => boolean): Setting<ReadonlyArray<string>> =>
+  setting(Schema.Array(Schema.String), expected, (input) => {
+    if (typeof input !== "string") return Result.fail(expected)
+    const items = input.split(",").map((item) => item.trim())
+    const given = items.length === 1 && items[0] === "" ? [] : items
+    return given.every(accepts) ? Result.succeed(given) : Result.fail(expected)
+  })
 
 /** A share of an interval, or a length of time of its own. */
 export type Jitter =

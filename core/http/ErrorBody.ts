@@ -10,16 +10,28 @@ import type { JoinRefused } from "../hub/Hub.ts"
 const codes = [
   "invalid_request",
   "upgrade_required",
+  "password_refused",
+  "unauthorized",
+  "forbidden",
+  "csrf_refused",
+  "origin_refused",
   "unknown_route",
   "unknown_node",
   "unknown_process",
   "unknown_batch",
+  "unknown_user",
+  "unknown_token",
   "method_not_allowed",
   "node_refused",
   "nothing_selected",
   "too_many_selected",
+  "username_taken",
+  "last_admin",
+  "too_many_accounts",
   "payload_too_large",
   "unsupported_media_type",
+  "config_invalid",
+  "too_many_attempts",
   "internal",
   "node_unsupported",
   "node_unreachable",
@@ -32,7 +44,11 @@ const codes = [
   "node_shutting_down",
   "node_circuit_open",
   "node_busy",
-  "node_timeout"
+  "overloaded",
+  "database_unavailable",
+  "database_busy",
+  "node_timeout",
+  "database_timeout"
 ] as const
 
 export type ErrorCode = (typeof codes)[number]
@@ -41,16 +57,28 @@ export type ErrorCode = (typeof codes)[number]
 export const statusByCode = {
   invalid_request: 400,
   upgrade_required: 400,
+  password_refused: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  csrf_refused: 403,
+  origin_refused: 403,
   unknown_route: 404,
   unknown_node: 404,
   unknown_process: 404,
   unknown_batch: 404,
+  unknown_user: 404,
+  unknown_token: 404,
   method_not_allowed: 405,
   node_refused: 409,
   nothing_selected: 409,
   too_many_selected: 409,
+  username_taken: 409,
+  last_admin: 409,
+  too_many_accounts: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
+  config_invalid: 422,
+  too_many_attempts: 429,
   internal: 500,
   node_unsupported: 501,
   node_unreachable: 502,
@@ -63,7 +91,11 @@ export const statusByCode = {
   node_shutting_down: 503,
   node_circuit_open: 503,
   node_busy: 503,
-  node_timeout: 504
+  overloaded: 503,
+  database_unavailable: 503,
+  database_busy: 503,
+  node_timeout: 504,
+  database_timeout: 504
 } as const satisfies Readonly<Record<ErrorCode, number>>
 
 const shape = <const Codes extends ReadonlyArray<ErrorCode>>(of: Codes) =>
@@ -139,6 +171,55 @@ export const BatchRefused = kind(
 )
 export const NodeTimeout = kind("NodeTimeout", 504, "The node did not answer in time; the call may have acted.", [
   "node_timeout"
+])
+
+export const PasswordRefusedBody = kind("PasswordRefused", 400, "The password is not one that the policy takes.", [
+  "password_refused"
+])
+export const Unauthorized = kind(
+  "Unauthorized",
+  401,
+  "Nobody is let in by the credentials of the request, or there are none. Why is in the log of the console only.",
+  ["unauthorized"]
+)
+export const Forbidden = kind(
+  "Forbidden",
+  403,
+  "Whoever asks may not do this; or, authenticated by a cookie, left out `x-csrf-token`; or the page that asks is of " +
+    "an origin that is not allowed.",
+  ["forbidden", "csrf_refused", "origin_refused"]
+)
+export const UnknownUserBody = kind("UnknownUser", 404, "There is no user of this name.", ["unknown_user"])
+export const UnknownTokenBody = kind("UnknownToken", 404, "There is no API token of this id.", ["unknown_token"])
+export const AccountConflict = kind(
+  "AccountConflict",
+  409,
+  "The name is taken, nobody would be left to administer the console, or as many as allowed exist already.",
+  ["username_taken", "last_admin", "too_many_accounts"]
+)
+export const ConfigInvalid = kind(
+  "ConfigInvalid",
+  422,
+  "The new configuration cannot be used, and the old one stays; `details.problems` names each field.",
+  ["config_invalid"]
+)
+export const TooManyAttemptsBody = kind(
+  "TooManyAttempts",
+  429,
+  "Too many logins have failed; `details.retry_after_ms` and the header `retry-after` (seconds) say when to try again.",
+  ["too_many_attempts"]
+)
+export const Overloaded = kind("Overloaded", 503, "The console has as much to do as it may have at a time.", [
+  "overloaded"
+])
+export const DatabaseAway = kind(
+  "DatabaseAway",
+  503,
+  "What was asked needs the database, which cannot be used now. Nothing was changed.",
+  ["database_unavailable", "database_busy"]
+)
+export const DatabaseTimeout = kind("DatabaseTimeout", 504, "The database did not say in time whether it was done.", [
+  "database_timeout"
 ])
 
 /** Id of the request that is being answered; also in its log lines and in the answer's `x-request-id`. */

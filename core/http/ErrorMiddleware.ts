@@ -8,7 +8,7 @@ import { HttpIncomingMessage, HttpServerError, HttpServerRequest, HttpServerResp
 import { HttpApiError } from "effect/http-api"
 import { errorBody, RequestId, statusByCode } from "./ErrorBody.ts"
 import type { ErrorParts } from "./ErrorBody.ts"
-import { bodyBytesMax, endpointAt, methodsAt } from "./Routes.ts"
+import { bodyBytesMax, methodsAt, routeAt } from "./Routes.ts"
 
 /** A request id that a client may send along: what is safe in a log and a header. */
 const acceptableId = /^[A-Za-z0-9._-]{1,64}$/
@@ -55,7 +55,7 @@ const payloadTooLarge = errorResponse({
 
 /** The answer to a body that is not worth reading, by its headers; none when it is, or the endpoint reads none. */
 const refusedBody = ({ headers, method, url }: HttpServerRequest.HttpServerRequest) => {
-  const { hasBody, isApi } = endpointAt(method, pathOf(url))
+  const { hasBody = false, isApi = false } = routeAt(method, pathOf(url))?.route ?? {}
   if (isApi && Number(headers["content-length"] ?? 0) > bodyBytesMax) return payloadTooLarge
   const type = headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase()
   return hasBody && type !== undefined && type !== "application/json"

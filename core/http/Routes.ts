@@ -1,12 +1,13 @@
 /**
- * Which methods a path takes: what tells a path that does not exist from one that was asked in the wrong way.
- *
- * Routes that the surroundings serve, such as the documentation of the API, are not known here: a wrong method on one
- * of them is answered as an unknown route.
+ * All routes of the console, by reflection on the API: which methods a path takes, and who may use it. It tells a path
+ * that does not exist from one that was asked in the wrong way.
  */
+import { Context } from "effect"
 import { HttpApi } from "effect/http-api"
 import { Api } from "./Api.ts"
 import { nameCharactersMax } from "./PathName.ts"
+import { RouteAccess } from "./RouteAccess.ts"
+import type { Access } from "./RouteAccess.ts"
 
 /** Where the OpenAPI document is served. */
 export const openapiPath = "/openapi.json"
@@ -17,15 +18,28 @@ export const openapiPath = "/openapi.json"
  */
 export const bodyBytesMax = 512 * 1024
 
+/** Where the documentation of the API is served, if it is. */
+export const docsPath = "/docs"
+
+/** Where the metrics are served, in the text format of Prometheus. */
+export const metricsPath = "/metrics"
+
 /** Where the hub is served. */
 export const hubPath = "/api/ws"
 
 /** A segment of a path that is longer leads nowhere. Each UTF-16 unit of a name takes three escapes at most. */
 export const segmentCharactersMax = nameCharactersMax * "%E2%82%AC".length
 
-interface Route {
+/** One method of one path. */
+export interface Route {
+  /** `group.endpoint` of the API, or the name of what is served beside it. */
+  readonly name: string
   readonly method: string
+  /** As in the definition, such as `/api/nodes/:node`. */
+  readonly path: string
   readonly pattern: RegExp
+  readonly params: ReadonlyArray<string>
+  readonly access: Access
   /** Part of the API, and not only served beside it. */
   readonly isApi: boolean
   /** It reads a body, which is JSON. */
@@ -33,27 +47,47 @@ interface Route {
 }
 
 /** `:name` stands for one segment. Escapes nothing: the paths hold letters, `/`, `.` and `:name` alone. */
-const patternOf = (path: string): RegExp => new RegExp(`^${path.replaceAll(/:[a-z]+/g, "[^/]+")}$`)
+const patternOf = (path: string): RegExp => new RegExp(`^${path.replaceAll(/:[a-z]+/g, "([^/]+)")}$`)
 
-const beside = (path: string): Route => ({ method: "GET", pattern: patternOf(path), isApi: false, hasBody: false })
+const paramsOf = (path: string): ReadonlyArray<string> =>
+  Array.from(path.matchAll(/:([a-z]+)/g), ([, name = ""]) => name)
+
+const route = (of: Omit<Route, "pattern" | "params">): Route => ({
+  ...of,
+  pattern: patternOf(of.path),
+  params: paramsOf(of.path)
+})
+
+const beside = (name: string, path: string, access: Access): Route =>
+  route({ name, method: "GET", path, access, isApi: false, hasBody: false })
 
 const collectRoutes = (): ReadonlyArray<Route> => {
-  const found: Array<Route> = [beside(openapiPath), beside(hubPath)]
+  const found: Array<Route> = [
+    beside("openapi", openapiPath, "public"),
+    beside("docs", docsPath, "public"),
+    beside("metrics", metricsPath, "viewer"),
+    beside("hub.connect", hubPath, "viewer")
+  ]
   HttpApi.reflect(Api, {
     onGroup: () => {},
-    onEndpoint: ({ endpoint }) => {
-      found.push({
-        method: endpoint.method,
-        pattern: patternOf(endpoint.path),
-        isApi: true,
-        hasBody: endpoint.payload.size > 0
-      })
+    onEndpoint: ({ endpoint, group, mergedAnnotations }) => {
+      found.push(
+        route({
+          name: `${group.identifier}.${endpoint.name}`,
+          method: endpoint.method,
+          path: endpoint.path,
+          access: Context.get(mergedAnnotations, RouteAccess),
+          isApi: true,
+          hasBody: endpoint.payload.size > 0
+        })
+      )
     }
   })
   return found
 }
 
-const routes = collectRoutes()
+/** Every route of the console. What is not among them is answered as unknown, to those who are let in. */
+export const routes = collectRoutes()
 
 /** The methods of a path, without its query; none when there is no such path. */
 export const methodsAt = (path: string): ReadonlyArray<string> => {
@@ -61,8 +95,18 @@ export const methodsAt = (path: string): ReadonlyArray<string> => {
   return [...methods, ...(methods.has("GET") ? ["HEAD"] : [])]
 }
 
-/** Whether an endpoint of the API answers this, and whether it reads a JSON body. */
-export const endpointAt = (method: string, path: string): { readonly isApi: boolean; readonly hasBody: boolean } => {
-  const found = routes.filter((route) => route.method === method && route.pattern.test(path))
-  return { isApi: found.some(({ isApi }) => isApi), hasBody: found.some(({ hasBody }) => hasBody) }
+/** What answers this, with the names in its path as they stand there, escaped. */
+export const routeAt = (
+  method: string,
+  path: string
+): { readonly route: Route; readonly params: Readonly<Record<string, string>> } | undefined => {
+  const asked = method === "HEAD" ? "GET" : method
+  // A fixed segment, such as `signal`, goes before one that stands for any.
+  const candidates = routes
+    .filter((each) => each.method === asked && each.pattern.test(path))
+    .toSorted((one, other) => one.params.length - other.params.length)
+  const [found] = candidates
+  if (found === undefined) return undefined
+  const values = found.pattern.exec(path)?.slice(1) ?? []
+  return { route: found, params: Object.fromEntries(found.params.map((name, index) => [name, values[index] ?? ""])) }
 }

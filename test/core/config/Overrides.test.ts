@@ -67,7 +67,7 @@ describe("overrides", () => {
 
   it("reach the field that they name", () => {
     assert.deepStrictEqual(Result.getOrThrow(defaults(values)), {
-      server: { host: "::1", port: 1, shutdownDeadline: second },
+      server: { host: "::1", port: 1, shutdownDeadline: second, corsOrigins: [], trustedProxies: [] },
       poll: {
         interval: second,
         jitter: Duration.millis(500),
