@@ -3,7 +3,8 @@ import { Result } from "effect"
 import { properties } from "../../scenarios/Properties.ts"
 import { findSubject, replay, sweep } from "../../scenarios/Sweep.ts"
 
-const seeds = { holding: 30, catching: 1_000 } as const
+/** A few: `npm run check` and `npm run mutants` try more seeds, and all mutants. */
+const seeds = { holding: 10, catching: 1_000 } as const
 
 /** Properties of which a run takes a few milliseconds. */
 const shortOnes = new Set(["P1", "P2", "P3", "P4"])
@@ -22,10 +23,10 @@ describe("properties", () => {
 
     it(`${id} has at least two mutants`, () => assert.isAtLeast(mutants.length, 2))
 
-    for (const [i, mutant] of mutants.entries()) {
+    for (const mutant of mutants.slice(0, 1)) {
       it(`${id} catches ${mutant.id}, and its token replays the run`, { timeout: 2 * minuteMs }, () => {
         // Shrinking takes hundreds of runs: it is tried where a run is short.
-        const options = { runs: seeds.catching, seed: 0, shrink: i === 0 && shortOnes.has(id) }
+        const options = { runs: seeds.catching, seed: 0, shrink: shortOnes.has(id) }
         const { failure } = sweep(subject(`${id}+${mutant.id}`), options)
         assert.isDefined(failure, "not caught")
         const { candidates, minimal, run, shrunk, story, ...found } = failure

@@ -142,13 +142,20 @@ export interface RealConsoleOptions {
   readonly command?: ReadonlyArray<string>
 }
 
-/** Starts a console and returns once it has logged its URL. */
+/** For tests that are about something else: nobody has to log in, and nothing is kept. */
+const openConsole = {
+  MUSTER_SERVER_PORT: "0",
+  MUSTER_AUTH_ANONYMOUS_ROLE: "admin",
+  MUSTER_DATABASE_URL: "sqlite::memory:"
+} as const
+
+/** Starts a console and returns once it has logged its URL. Without settings of its own, one that lets everybody in. */
 export const start = Effect.fnUntraced(function* (
   options: RealConsoleOptions = {}
 ): Effect.fn.Return<RealConsole, RealConsoleError, Scope.Scope> {
   const own = [process.execPath, launcher, "serve"]
   const command = options.command ?? (options.config === undefined ? own : [...own, "--config", options.config])
-  const child = yield* launch(command, { MUSTER_SERVER_PORT: "0", ...options.env })
+  const child = yield* launch(command, { ...openConsole, ...options.env })
   const logs = () => child.stdout() + child.stderr()
   const url = yield* Effect.callback<string>((resume) => {
     const look = () => {
