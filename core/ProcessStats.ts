@@ -9,7 +9,10 @@ export interface ProcessUsage {
   readonly externalBytes: number
   /** Processor time so far, in seconds. */
   readonly cpuSeconds: number
-  /** How late the event loop was since it was asked last, in seconds. */
+  /**
+   * How late the event loop was lately, in seconds: in the last quarter of a minute at least, whoever asks and however
+   * often.
+   */
   readonly eventLoopDelayP50Seconds: number
   readonly eventLoopDelayP99Seconds: number
   readonly eventLoopDelayMaxSeconds: number

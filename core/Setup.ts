@@ -1,20 +1,18 @@
 /** The console that a configuration describes: options for its parts and drivers for its nodes. */
-import { Duration, Effect, type FileSystem, Schema, type Scope } from "effect"
-import type { HttpClient } from "effect/http"
-import type { ChildProcessSpawner } from "effect/process"
+import { Duration, Effect, type FileSystem, Layer, Schema } from "effect"
+import { accountsOptions } from "./auth/AccountsOptions.ts"
+import type { AccountsSurroundings } from "./auth/AccountsOptions.ts"
 import type { EventBusOptions } from "./bus/EventBus.ts"
 import { workersFor } from "./bus/Workers.ts"
-import type { Config, NodeConfig } from "./config/ConfigSchema.ts"
-import type { ConsoleOptions } from "./Console.ts"
+import type { Config } from "./config/ConfigSchema.ts"
+import type { ConsoleOptions, LiveOptions } from "./Console.ts"
 import type { FleetOptions, ManagedNode } from "./fleet/Fleet.ts"
-import { Components } from "./health/Components.ts"
+import { memoryDefaults } from "./fleet/FleetMemory.ts"
 import type { HubOptions } from "./hub/Hub.ts"
 import type { SessionOptions } from "./hub/Session.ts"
-import type { HostProcesses } from "./local/HostProcesses.ts"
-import * as LocalDriver from "./local/LocalDriver.ts"
-import type { ProgramConfig } from "./local/ProgramConfig.ts"
+import * as NodeDrivers from "./NodeDrivers.ts"
+import { databaseOptions } from "./storage/DatabaseOptions.ts"
 import type { TlsOptions } from "./supervisor/Connection.ts"
-import * as SupervisorDriver from "./supervisor/SupervisorDriver.ts"
 import * as TlsMaterial from "./supervisor/TlsMaterial.ts"
 
 /** The longest wait for a close frame to be written, and for all clients to be gone at shutdown. */
@@ -25,8 +23,28 @@ const downShare = 4
 
 const ms = Duration.toMillis
 
-export const options = (config: Config, cores: number): ConsoleOptions => ({
+/** What is not in the configuration. */
+export interface OptionsSurroundings {
+  readonly version: string
+  readonly cores: number
+  readonly accounts: AccountsSurroundings
+  /** What can change while the console runs, as it is now; see `liveOptions`. */
+  readonly live: () => LiveOptions
+}
+
+export const options = (config: Config, { accounts, cores, live, version }: OptionsSurroundings): ConsoleOptions => ({
+  version,
+  live,
   bus: busOptions(config.bus, cores),
+  database: databaseOptions(config),
+  accounts: accountsOptions(config, accounts),
+  activity: {
+    retentionMs: ms(config.activity.retention),
+    entriesMax: config.activity.entriesMax,
+    waitingMax: config.activity.waitingMax
+  },
+  memory: memoryDefaults,
+  memoryLookEveryMs: ms(config.limits.memoryInterval),
   fleet: fleetOptions(config),
   batches: {
     concurrency: config.operations.batchConcurrency,
@@ -38,6 +56,20 @@ export const options = (config: Config, cores: number): ConsoleOptions => ({
   hub: hubOptions(config.hub),
   session: sessionOptions(config.hub),
   shutdown: { deadlineMs: ms(config.server.shutdownDeadline) }
+})
+
+/** Of what a reload can change. */
+export const liveOptions = ({ auth, limits, server }: Config): LiveOptions => ({
+  http: {
+    sources: auth.sources,
+    publicHealth: auth.publicHealth,
+    publicMetrics: auth.publicMetrics,
+    cookieSecure: auth.cookieSecure,
+    corsOrigins: server.corsOrigins,
+    trustedProxies: server.trustedProxies
+  },
+  budget: { requests: limits.requestsMax, operations: limits.operationsMax },
+  memory: { warningBytes: limits.memoryWarning, criticalBytes: limits.memoryCritical }
 })
 
 const busOptions = (bus: Config["bus"], cores: number): EventBusOptions => ({
@@ -129,66 +161,20 @@ export const loadTls = (config: Config): Effect.Effect<TlsByNode, SetupError, Fi
     (entries) => new Map(entries.flat())
   )
 
-/** What the console is, for its local node. */
-export interface Surroundings {
-  readonly tls: TlsByNode
-  readonly version: string
-  readonly pid: number
-  /** What it is known by across its restarts; see LocalDriver. */
-  readonly instance: string
-  /** Reads its own programs again; see LocalDriver. */
-  readonly reread?: Effect.Effect<ReadonlyArray<ProgramConfig>, { readonly message: string }>
-}
-
-/** Variables of the console's own environment that local programs do not get. */
-const secrets = ["MUSTER_ADMIN_PASSWORD"]
-
-/** Drivers for all nodes; programs of the local node start with them and end with the scope. */
-export const nodes = Effect.fnUntraced(function* (
+/** All nodes of a configuration; programs of the local node start with them. */
+export const managedNodes = Effect.fnUntraced(function* (
   config: Config,
-  { tls, ...local }: Surroundings
-): Effect.fn.Return<
-  ReadonlyArray<ManagedNode>,
-  never,
-  | HttpClient.HttpClient
-  | ChildProcessSpawner.ChildProcessSpawner
-  | FileSystem.FileSystem
-  | HostProcesses
-  | Components
-  | Scope.Scope
-> {
-  const supervisors = yield* Effect.forEach(config.nodes, (node) => supervisorNode(config, node, tls.get(node.name)))
-  if (config.programs.length === 0) return supervisors
-  const { name } = config.local
-  const health = yield* Components
-  const driver = yield* LocalDriver.make({
-    nodeName: name,
-    programs: config.programs,
-    withhold: secrets,
-    health,
-    ...local
-  }).pipe(
-    // The configuration is refused when two of its programs have the same name.
-    Effect.orDie
-  )
-  return [...supervisors, { entry: { name, environment: undefined, kind: driver.kind }, driver }]
+  tls: TlsByNode
+): Effect.fn.Return<ReadonlyArray<ManagedNode>, never, NodeDrivers.NodeDrivers> {
+  const drivers = yield* NodeDrivers.NodeDrivers
+  const supervisors = yield* Effect.forEach(config.nodes, (node) => drivers.supervisor(node, tls.get(node.name)))
+  if (config.programs.length === 0 || drivers.local === undefined) return supervisors
+  const local = yield* drivers.local(config.programs)
+  return [...supervisors, local.node]
 })
 
-const supervisorNode = (
-  { operations, poll }: Config,
-  { connections, environment, identifier, name, password, url, username }: NodeConfig,
-  tls: TlsOptions | undefined
-) =>
-  Effect.map(
-    SupervisorDriver.make({
-      url,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      deadlineMs: ms(poll.deadline),
-      replyBytesMax: poll.replyBytesMax,
-      readLogDeadlineMs: ms(operations.readLogTimeout),
-      connections,
-      tls
-    }),
-    (driver): ManagedNode => ({ entry: { name, environment, kind: driver.kind, identifier }, driver })
+/** The same, with drivers that belong to the scope: for a console whose nodes never change. */
+export const nodes = (config: Config, { tls, ...self }: NodeDrivers.Surroundings & { readonly tls: TlsByNode }) =>
+  Effect.flatMap(Layer.build(NodeDrivers.layer(config, self)), (drivers) =>
+    Effect.provideContext(managedNodes(config, tls), drivers)
   )

@@ -16,6 +16,14 @@ const loaders = {
   tail: async () => (await import("./commands/Tail.ts")).tail,
   update: async () => (await import("./commands/Update.ts")).update,
   batches: async () => (await import("./commands/Batches.ts")).batches,
+  login: async () => (await import("./commands/Login.ts")).login,
+  logout: async () => (await import("./commands/Login.ts")).logout,
+  users: async () => (await import("./commands/Users.ts")).users,
+  tokens: async () => (await import("./commands/Tokens.ts")).tokens,
+  activity: async () => (await import("./commands/Activity.ts")).activity,
+  backup: async () => (await import("./commands/Backup.ts")).backup,
+  restore: async () => (await import("./commands/Backup.ts")).restore,
+  password: async () => (await import("./commands/Password.ts")).password,
   check: async () => (await import("./commands/Check.ts")).check,
   replay: async () => (await import("./commands/Replay.ts")).replay,
   explore: async () => (await import("./commands/Explore.ts")).explore,
@@ -58,8 +66,17 @@ const withAll = async () =>
         await loaders.signal(),
         await loaders.tail(),
         await loaders.update(),
-        await loaders.batches()
+        await loaders.batches(),
+        await loaders.login(),
+        await loaders.logout(),
+        await loaders.users(),
+        await loaders.tokens(),
+        await loaders.activity()
       ]
+    },
+    {
+      group: "Beside a console",
+      commands: [await loaders.backup(), await loaders.restore(), await loaders.password()]
     },
     {
       group: "Simulator",

@@ -20,6 +20,8 @@ export interface NodeSqliteOptions {
   readonly filename: string
   /** Opens an existing file for reading only. Default false. */
   readonly readOnly?: boolean
+  /** Nobody else may have the file open, from here until the scope closes; else it fails. Default false. */
+  readonly exclusive?: boolean
   /** How long a statement or transaction waits for the one before it. Default 5,000. */
   readonly acquireTimeoutMs?: number
   /** How long it waits for the lock of another process. Default 5,000. */
@@ -42,10 +44,10 @@ export const layer = (options: NodeSqliteOptions): Layer.Layer<SqlClient.SqlClie
   Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))
 
 const make = Effect.fnUntraced(function* (options: NodeSqliteOptions) {
-  const { acquireTimeoutMs = 5_000, busyTimeoutMs = 5_000, filename, readOnly = false } = options
+  const { acquireTimeoutMs = 5_000, busyTimeoutMs = 5_000, exclusive = false, filename, readOnly = false } = options
   const connection = yield* Effect.acquireRelease(
     Effect.try({
-      try: () => new NodeSqliteConnection(filename, { readOnly, busyTimeoutMs }),
+      try: () => new NodeSqliteConnection(filename, { readOnly, exclusive, busyTimeoutMs }),
       catch: (cause) => failed(cause, "connect")
     }),
     (opened) => Effect.sync(() => opened.db.close())
@@ -79,10 +81,14 @@ class NodeSqliteConnection implements SqlConnection.Connection {
   private readonly statements = new Map<string, StatementSync>()
 
   /** Throws when the file cannot be opened. */
-  constructor(filename: string, options: { readonly readOnly: boolean; readonly busyTimeoutMs: number }) {
+  constructor(
+    filename: string,
+    options: { readonly readOnly: boolean; readonly exclusive: boolean; readonly busyTimeoutMs: number }
+  ) {
     this.db = new DatabaseSync(filename, { readOnly: options.readOnly, readBigInts: true })
     this.busyTimeoutMs = options.busyTimeoutMs
     try {
+      if (options.exclusive) this.db.exec("PRAGMA locking_mode = EXCLUSIVE")
       // Only while the journal is switched over does SQLite wait by itself, and keep everybody waiting.
       if (!options.readOnly)
         this.db.exec("PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 0")

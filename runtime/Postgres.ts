@@ -2,8 +2,10 @@
  * Effect's `SqlClient` over PostgreSQL: `@effect/sql-pg` with an end to every wait, and a lost connection that is a
  * `ConnectionError` and no defect. Integers of 8 bytes are bigints, `numeric` is text.
  *
- * Errors: `ConnectionError` for a server that cannot be reached or broke off, and when no connection of the pool is
- * free in time; `StatementTimeoutError`, `LockTimeoutError`; the others as PostgreSQL classifies them.
+ * Errors: `ConnectionError` for a server that cannot be reached, has no room or broke off, and when no connection of
+ * the pool is free in time (its operation is `acquire`); `StatementTimeoutError`, `LockTimeoutError`; the others as
+ * PostgreSQL classifies them. What begins and ends a transaction cannot be interrupted, and is given up by itself when
+ * no answer comes: after a COMMIT, a `ConnectionError` leaves open whether it was done.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Predicate, type Redacted, type Scope, type Stream } from "effect"
@@ -25,20 +27,26 @@ export interface PostgresOptions {
   readonly idleInTransactionTimeoutMs?: number
 }
 
+/** A server has answered within the time for a statement; for so much longer its answer may be under way. */
+const answerSlackMs = 1_000
+
+/** Of the time for a connection: opening one has failed by then, or an absent server would look like a full pool. */
+const connectShare = 0.8
+
 type Transform = Parameters<SqlConnection.Connection["execute"]>[2]
 
 export const layer = (options: PostgresOptions): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
   Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))
 
 const make = Effect.fnUntraced(function* (options: PostgresOptions) {
-  const { acquireTimeoutMs = 5_000, connectionsMax = 10 } = options
+  const { acquireTimeoutMs = 5_000, connectionsMax = 10, statementTimeoutMs = 30_000 } = options
   const pool = yield* PgClient.make({
     url: options.url,
     applicationName: "muster",
     maxConnections: connectionsMax,
-    connectTimeout: acquireTimeoutMs,
+    connectTimeout: acquireTimeoutMs * connectShare,
     startupParameters: {
-      statement_timeout: `${options.statementTimeoutMs ?? 30_000}`,
+      statement_timeout: `${statementTimeoutMs}`,
       lock_timeout: `${options.lockTimeoutMs ?? 5_000}`,
       idle_in_transaction_session_timeout: `${options.idleInTransactionTimeoutMs ?? 60_000}`
     }
@@ -52,7 +60,10 @@ const make = Effect.fnUntraced(function* (options: PostgresOptions) {
     // Interruptible for the timeout: the connection belongs to the scope as soon as it is taken.
     Effect.interruptible(pool.reserve),
     { duration: acquireTimeoutMs, orElse: () => exhausted }
-  ).pipe(Effect.map((connection) => new PostgresConnection(connection)))
+  ).pipe(
+    Effect.mapError((error) => (endsConnection(error) ? connectionError(error) : error)),
+    Effect.map((connection) => new PostgresConnection(connection, statementTimeoutMs + answerSlackMs))
+  )
   return yield* SqlClient.make({
     acquirer,
     compiler: PgClient.makeCompiler(),
@@ -63,9 +74,11 @@ const make = Effect.fnUntraced(function* (options: PostgresOptions) {
   })
 })
 
+const commitText = "COMMIT"
+
 /** PostgreSQL answers COMMIT with ROLLBACK when a statement of the transaction has failed. */
 const commit = (connection: SqlConnection.Connection): Effect.Effect<void, SqlError.SqlError> =>
-  Effect.flatMap(connection.executeRaw("COMMIT", []), (result) => {
+  Effect.flatMap(connection.executeRaw(commitText, []), (result) => {
     if (!Predicate.hasProperty(result, "command") || result.command !== "ROLLBACK") return Effect.void
     const message = "the transaction was rolled back at its COMMIT, since one of its statements had failed"
     const reason = new SqlError.UnknownError({ cause: new Error(message), message, operation: "commit" })
@@ -75,9 +88,11 @@ const commit = (connection: SqlConnection.Connection): Effect.Effect<void, SqlEr
 /** Names a lost connection as such, and takes its loss for the rollback that it is. */
 class PostgresConnection implements SqlConnection.Connection {
   private readonly connection: SqlConnection.Connection
+  private readonly answerMsMax: number
 
-  constructor(connection: SqlConnection.Connection) {
+  constructor(connection: SqlConnection.Connection, answerMsMax: number) {
     this.connection = connection
+    this.answerMsMax = answerMsMax
   }
 
   execute(sql: string, params: ReadonlyArray<unknown>, transform: Transform) {
@@ -85,11 +100,13 @@ class PostgresConnection implements SqlConnection.Connection {
   }
 
   executeUnprepared(sql: string, params: ReadonlyArray<unknown>, transform: Transform) {
-    return this.watched(sql, this.connection.executeUnprepared(sql, params, transform), [])
+    // BEGIN, ROLLBACK and savepoints come this way.
+    return this.watched(sql, this.answered(sql, this.connection.executeUnprepared(sql, params, transform)), [])
   }
 
   executeRaw(sql: string, params: ReadonlyArray<unknown>): Effect.Effect<unknown, SqlError.SqlError> {
-    return this.watched(sql, this.connection.executeRaw(sql, params), undefined)
+    const executed = this.connection.executeRaw(sql, params)
+    return this.watched(sql, sql === commitText ? this.answered(sql, executed) : executed, undefined)
   }
 
   executeValues(sql: string, params: ReadonlyArray<unknown>) {
@@ -108,6 +125,18 @@ class PostgresConnection implements SqlConnection.Connection {
     return this.connection.executeStream(sql, params, transform)
   }
 
+  /** Ends in time where nothing else can be interrupted. The connection is of no use any more then. */
+  private answered<A>(sql: string, effect: Effect.Effect<A, SqlError.SqlError>) {
+    return Effect.timeoutOrElse(Effect.interruptible(effect), {
+      duration: this.answerMsMax,
+      orElse: () => {
+        const message = `no answer to ${sql} within ${this.answerMsMax} ms`
+        const reason = new SqlError.ConnectionError({ cause: new Error(message), message, operation: "execute" })
+        return Effect.fail(new SqlError.SqlError({ reason }))
+      }
+    })
+  }
+
   private watched<A>(sql: string, effect: Effect.Effect<A, SqlError.SqlError>, rolledBack: A) {
     return Effect.catch(effect, (error): Effect.Effect<A, SqlError.SqlError> => {
       if (!endsConnection(error)) return Effect.fail(error)
@@ -116,10 +145,10 @@ class PostgresConnection implements SqlConnection.Connection {
   }
 }
 
-/** A server that shuts down or ends a session (25P03: for doing nothing) says so as a failure of a statement. */
+/** A server that starts, shuts down, is full or ends a session (25P03: for doing nothing) says so as a failure. */
 const endsConnection = ({ reason }: SqlError.SqlError): boolean =>
   reason._tag === "ConnectionError" ||
-  (Predicate.hasProperty(reason.cause, "code") && /^57P|^25P03/.test(String(reason.cause.code)))
+  (Predicate.hasProperty(reason.cause, "code") && /^57P|^533|^25P03/.test(String(reason.cause.code)))
 
 const connectionError = (error: SqlError.SqlError): SqlError.SqlError => {
   const { cause, operation } = error.reason

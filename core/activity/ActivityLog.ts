@@ -4,11 +4,16 @@
  * An attempt is on disk before it is answered while the database is well. While it is away, attempts wait in memory, up
  * to a bound, and are written when it is back; what is lost beyond that is counted and told by the component `activity`.
  */
-import { Context, type Effect, type Stream } from "effect"
+import { Context, Effect, Layer, type Stream } from "effect"
 import type { ActivityEntry, ActivityOutcome, Attempt } from "../domain/ActivityEntry.ts"
+import type { Components } from "../health/Components.ts"
+import { Database } from "../storage/Database.ts"
 import type { DatabaseError } from "../storage/DatabaseError.ts"
+import * as Reader from "./ActivityReader.ts"
+import * as Writer from "./ActivityWriter.ts"
+import * as Retention from "./Retention.ts"
 
-/** All that are given have to match. Times in milliseconds since the epoch. */
+/** All that are given have to match. Times in milliseconds since the epoch: from the first on, before the second. */
 export interface ActivityFilter {
   readonly actor?: string | undefined
   readonly action?: string | undefined
@@ -32,13 +37,39 @@ export interface ActivityPage {
 export class ActivityLog extends Context.Service<
   ActivityLog,
   {
-    /** Takes an attempt in; returns when it is on disk, or waits in memory because the database is away. */
+    /**
+     * Takes an attempt in; returns when it is on disk, or waits in memory because the database is away or did not say so
+     * within some seconds. Interrupted while it waits, it is recorded all the same.
+     */
     readonly record: (attempt: Attempt) => Effect.Effect<void>
+    /** A page of what is in the database; what still waits in memory is not among it. The limit is 1,000 at most. */
     readonly page: (
       filter: ActivityFilter,
       options: { readonly before?: number | undefined; readonly limit: number }
     ) => Effect.Effect<ActivityPage, DatabaseError>
-    /** All that match, oldest first, read page by page; entries that come meanwhile may be among them. */
+    /** All in the database that match, oldest first, read page by page, up to the newest of when the reading begins. */
     readonly all: (filter: ActivityFilter) => Stream.Stream<ActivityEntry, DatabaseError>
+    readonly counts: Effect.Effect<Writer.WriterCounts>
   }
 >()("core/activity/ActivityLog") {}
+
+export interface ActivityOptions extends Retention.RetentionOptions {
+  /** Attempts that wait in memory while the database is away. */
+  readonly waitingMax: number
+}
+
+export const layer = (options: ActivityOptions): Layer.Layer<ActivityLog, never, Database | Components> =>
+  Layer.effect(
+    ActivityLog,
+    Effect.gen(function* () {
+      const database = yield* Database
+      yield* Effect.forkScoped(Retention.run(options))
+      const { counts, record } = yield* Writer.make(options)
+      return ActivityLog.of({
+        record,
+        counts,
+        page: (filter, { before, limit }) => Reader.page(database, filter, { before, limit }),
+        all: (filter) => Reader.all(database, filter)
+      })
+    })
+  )

@@ -18,9 +18,9 @@ export class NotAuthenticated extends Schema.TaggedError<NotAuthenticated>()("No
   reason: Schema.Literals(["missing", "malformed", "unknown", "expired", "revoked", "disabled", "wrong password"])
 }) {}
 
-/** Too many logins failed for this account, or from this address. */
+/** Too many logins failed for this account, or from this address; or `load`: too many wait for their turn. */
 export class TooManyAttempts extends Schema.TaggedError<TooManyAttempts>()("TooManyAttempts", {
-  by: Schema.Literals(["account", "address"]),
+  by: Schema.Literals(["account", "address", "load"]),
   retryAfterMs: Schema.Number
 }) {}
 
@@ -40,7 +40,7 @@ export class PasswordRefused extends Schema.TaggedError<PasswordRefused>()("Pass
 
 /** As many as allowed exist already. */
 export class TooMany extends Schema.TaggedError<TooMany>()("TooMany", {
-  what: Schema.Literals(["users", "tokens", "sessions"]),
+  what: Schema.Literals(["users", "tokens", "tickets"]),
   max: Schema.Int
 }) {}
 
@@ -52,7 +52,10 @@ export interface Grant {
   /** A signed token that lets in until `accessExpiresMs`. */
   readonly accessToken: Redacted.Redacted
   readonly accessExpiresMs: number
-  /** Gives the next pair, once. Used a second time it ends the session: somebody has stolen it. */
+  /**
+   * Gives the next pair. Used again it ends the session: somebody has stolen it. Only within 10 seconds of its use it
+   * gives the same next one again, to two tabs that refresh at the same moment or who did not get the answer.
+   */
   readonly refreshToken: Redacted.Redacted
   readonly sessionExpiresMs: number
   /** What requests that are authenticated by a cookie have to send along in `x-csrf-token`. */
@@ -94,7 +97,7 @@ export class Accounts extends Context.Service<
   Accounts,
   {
     /**
-     * Who this token lets in: the signed token of a session, or an API token (`mst_...`). Looks at memory alone, and the
+     * Who this token lets in: the signed token of a session, or an API token (`mst_...`). Looks at memory alone; the
      * same token gives the same verdict wherever it is used.
      */
     readonly authenticate: (token: Redacted.Redacted) => Effect.Effect<Principal, NotAuthenticated | AccountsUnknown>

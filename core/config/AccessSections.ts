@@ -9,10 +9,20 @@ const dayMs = 24 * hourMs
 const mib = 1024 * 1024
 const gib = 1024 * mib
 
+/** `postgres://` with a host, a port that may be left out, and a database; `sqlite:` with a file, or in memory. */
+const isDatabaseUrl = (url: string): boolean => {
+  if (url === "sqlite::memory:") return true
+  if (url.startsWith("sqlite:")) return /^sqlite:[^:\p{Cc}][^\p{Cc}]*$/u.test(url)
+  return /^postgres(?:ql)?:\/\/[^\s/]+\/[^\s/]+$/.test(url) && URL.canParse(url)
+}
+
+/** As HTTP takes them: a token, and printable text without commas. */
+const isHeader = (item: string): boolean => /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}=[\x21-\x7e][\x20-\x7e]*$/.test(item)
+
 /** Where users, tokens, the activity log and the last known state of the fleet are kept. */
 export const DatabaseSection = Schema.Struct({
   url: withDefault(
-    secret("sqlite:FILE, sqlite::memory: or postgres://user:password@host:port/database"),
+    secret("sqlite:FILE, sqlite::memory: or postgres://user:password@host:port/database", isDatabaseUrl),
     "sqlite:muster.db",
     "sqlite:FILE, relative to where the console is started, sqlite::memory: (lost at the end), or postgres://..."
   ),
@@ -58,7 +68,8 @@ export const AuthSection = Schema.Struct({
   sources: withDefault(
     list(
       "some of header, cookie and ticket, each once, with commas between them",
-      (item) => item === "header" || item === "cookie" || item === "ticket"
+      (item) => item === "header" || item === "cookie" || item === "ticket",
+      { itemsMin: 1 }
     ),
     "header,cookie,ticket",
     "Where a token is looked for, in this order; the first that is there counts. A ticket opens a WebSocket only."
@@ -169,7 +180,9 @@ export const TelemetrySection = Schema.Struct({
     "Collector that traces, metrics and logs are sent to by OTLP over HTTP; /v1/traces and so on are added."
   ),
   otlp_headers: optional(
-    secret("Name=value with commas between them"),
+    secret("Name=value with commas between them", (headers) =>
+      headers.split(",").every((item) => isHeader(item.trim()))
+    ),
     "Headers that it asks for, such as an API key; better ${NAME} than the text itself."
   ),
   otlp_interval: withDefault(duration({ minMs: 100, maxMs: hourMs }), "10s", "Pause between two deliveries."),

@@ -8,6 +8,7 @@ import { Result, Schema } from "effect"
 import { ConfigErrors, type ConfigProblem } from "./ConfigErrors.ts"
 import { checkRules } from "./ConfigRules.ts"
 import { type Config, ConfigTables, scalarSections, toConfig } from "./ConfigSchema.ts"
+import { type EffectiveSetting, effectiveSettings } from "./EffectiveSettings.ts"
 import { type ConfigNode, type ConfigTable, emptyTable, startOfFile, toPlain, withEntry } from "./ConfigTree.ts"
 import { type Finding, originOf, toProblem } from "./Findings.ts"
 import { type Environment, interpolateTree } from "./Interpolation.ts"
@@ -77,11 +78,17 @@ const toProblems = (
     .slice(0, problemsMax)
     .map(({ finding }) => toProblem(file, root, finding))
 
+/** A configuration, and how people see it. */
+export interface Loaded {
+  readonly config: Config
+  readonly settings: ReadonlyArray<EffectiveSetting>
+}
+
 const decode = (
   file: string | undefined,
   text: string,
   environment: Environment
-): Result.Result<Config, ConfigErrors> => {
+): Result.Result<Loaded, ConfigErrors> => {
   const parsed = parseText(text)
   const syntax = Result.isFailure(parsed)
     ? [{ reason: "Syntax" as const, ...(file === undefined ? {} : { file }), field: "", ...parsed.failure }]
@@ -98,23 +105,35 @@ const decode = (
     ...checkRules(root)
   ])
   if (Result.isSuccess(decoded) && syntax.length + overridden.problems.length + findings.length === 0) {
-    return Result.succeed(toConfig(decoded.success))
+    const settings = effectiveSettings({ file, raw: overridden.root, root: interpolated.root })
+    return Result.succeed({ config: toConfig(decoded.success), settings })
   }
   const problems = [...syntax, ...overridden.problems, ...toProblems(file, root, findings)].toSorted(byPlace)
   const omitted = Math.max(0, findings.length - problemsMax)
   return Result.fail(new ConfigErrors({ problems, ...(omitted === 0 ? {} : { omitted }) }))
 }
 
+interface Source {
+  readonly file: string
+  readonly text: string
+  readonly environment: Environment
+}
+
 /**
  * The configuration that a TOML text and the environment give, or everything that is wrong with them. `file` is only
  * the name that messages use. Never throws, whatever the text.
  */
-export const decodeConfig = (options: {
-  readonly file: string
-  readonly text: string
-  readonly environment: Environment
-}): Result.Result<Config, ConfigErrors> => decode(options.file, options.text, options.environment)
+export const decodeConfig = (source: Source): Result.Result<Config, ConfigErrors> =>
+  Result.map(inspectConfig(source), ({ config }) => config)
+
+/** As `decodeConfig`, with the source of every value. */
+export const inspectConfig = ({ environment, file, text }: Source): Result.Result<Loaded, ConfigErrors> =>
+  decode(file, text, environment)
 
 /** The configuration without a file: every default, and what the environment sets. */
 export const defaults = (environment: Environment): Result.Result<Config, ConfigErrors> =>
+  Result.map(inspectDefaults(environment), ({ config }) => config)
+
+/** As `defaults`, with the source of every value. */
+export const inspectDefaults = (environment: Environment): Result.Result<Loaded, ConfigErrors> =>
   decode(undefined, "", environment)

@@ -3,6 +3,7 @@
  * tables, so that they are checked even where something else is wrong.
  */
 import { Duration, Option, Result, Schema, Struct } from "effect"
+import { AuthSection, DatabaseSection, LimitsSection, TelemetrySection } from "./AccessSections.ts"
 import { jitterLength, LocalSection, PollSection } from "./ConfigSchema.ts"
 import { type ConfigPath, type ConfigTable, entryAt, nodeAt, toPlain } from "./ConfigTree.ts"
 import { showPath } from "./Display.ts"
@@ -153,6 +154,85 @@ const jitter = (root: ConfigTable): ReadonlyArray<Finding> =>
         : []
   })
 
+const Retries = DatabaseSection.mapFields(Struct.pick(["retry_delay", "retry_delay_max"]))
+
+/** The pauses between tries only grow. */
+const retries = (root: ConfigTable): ReadonlyArray<Finding> =>
+  Option.match(section(root, "database", Retries), {
+    onNone: () => [],
+    onSome: ({ retry_delay, retry_delay_max }): ReadonlyArray<Finding> =>
+      Duration.isLessThan(retry_delay_max, retry_delay)
+        ? [
+            {
+              reason: "Conflict",
+              path: ["database", "retry_delay_max"],
+              expected: `at least database.retry_delay, which is ${Duration.format(retry_delay)}`
+            }
+          ]
+        : []
+  })
+
+const Lifetimes = AuthSection.mapFields(Struct.pick(["access_token_ttl", "session_ttl"]))
+
+/** A token is refreshed within its session: one that lasts as long would never be. */
+const lifetimes = (root: ConfigTable): ReadonlyArray<Finding> =>
+  Option.match(section(root, "auth", Lifetimes), {
+    onNone: () => [],
+    onSome: ({ access_token_ttl, session_ttl }): ReadonlyArray<Finding> =>
+      Duration.isLessThan(access_token_ttl, session_ttl)
+        ? []
+        : [
+            {
+              reason: "Conflict",
+              path: ["auth", "access_token_ttl"],
+              expected: `less than auth.session_ttl, which is ${Duration.format(session_ttl)}`
+            }
+          ]
+  })
+
+const Memory = LimitsSection.mapFields(Struct.pick(["memory_warning", "memory_critical"]))
+
+/** The warning comes first; either can be off. */
+const memory = (root: ConfigTable): ReadonlyArray<Finding> =>
+  Option.match(section(root, "limits", Memory), {
+    onNone: () => [],
+    onSome: ({ memory_critical, memory_warning }): ReadonlyArray<Finding> =>
+      memory_critical > 0 && memory_warning > 0 && memory_critical <= memory_warning
+        ? [
+            {
+              reason: "Conflict",
+              path: ["limits", "memory_critical"],
+              expected: `more than limits.memory_warning, which is ${memory_warning} bytes, or 0`
+            }
+          ]
+        : []
+  })
+
+const Headers = TelemetrySection.mapFields(Struct.pick(["otlp_headers"]))
+
+/** Headers are of use with a collector only. */
+const telemetry = (root: ConfigTable): ReadonlyArray<Finding> => {
+  const url: ConfigPath = ["telemetry", "otlp_url"]
+  const headers = Option.getOrUndefined(section(root, "telemetry", Headers))?.otlp_headers
+  return headers !== undefined && !has(root, url)
+    ? [{ reason: "Missing", path: url, at: ["telemetry", "otlp_headers"], expected: "a collector for the headers" }]
+    : []
+}
+
+const rules = [
+  nodeNames,
+  programNames,
+  programLogs,
+  localName,
+  credentials,
+  tls,
+  breaker,
+  jitter,
+  retries,
+  lifetimes,
+  memory,
+  telemetry
+]
+
 /** All findings of all rules. */
-export const checkRules = (root: ConfigTable): ReadonlyArray<Finding> =>
-  [nodeNames, programNames, programLogs, localName, credentials, tls, breaker, jitter].flatMap((rule) => rule(root))
+export const checkRules = (root: ConfigTable): ReadonlyArray<Finding> => rules.flatMap((rule) => rule(root))

@@ -47,8 +47,14 @@ const host = text(
 )
 
 /** Scheme, host and port, with nothing behind them, as a browser writes it. */
-const isOrigin = (text: string): boolean =>
-  /^https?:\/\/[^/?#@\s]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text
+const isOrigin = (value: string): boolean =>
+  /^https?:\/\/[^/?#@\s]+$/.test(value) && URL.canParse(value) && new URL(value).origin === value
+
+/** An address by its number, of version 4 or 6. */
+const isAddress = (value: string): boolean =>
+  value.includes(":")
+    ? /^[0-9A-Fa-f:.]+$/.test(value) && URL.canParse(`http://[${value}]/`)
+    : /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/.test(value)
 
 /** The console's own HTTP server. */
 export const ServerSection = Schema.Struct({
@@ -60,12 +66,12 @@ export const ServerSection = Schema.Struct({
     "A graceful shutdown that takes longer is cut short."
   ),
   cors_origins: withDefault(
-    list("origins such as https://console.example.com, with commas between them", isOrigin),
+    list("origins such as https://console.example.com, each once, with commas between them", isOrigin),
     "",
     "Other origins whose pages may use the API, exactly as browsers send them; * is none. Others are refused."
   ),
   trusted_proxies: withDefault(
-    list("IP addresses with commas between them", (item) => /^[0-9A-Fa-f.:]+$/.test(item)),
+    list("IP addresses, each once, with commas between them", isAddress),
     "",
     "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."
   )

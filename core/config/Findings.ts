@@ -14,6 +14,7 @@ import {
   type Origin
 } from "./ConfigTree.ts"
 import { quote, showPath } from "./Display.ts"
+import { settingAt } from "./SettingReference.ts"
 import { suggest } from "./Suggestion.ts"
 
 /** Something wrong at a path. `expected` follows "expected" in a sentence; `message` stands for the whole sentence. */
@@ -29,12 +30,18 @@ export interface Finding {
 }
 
 /**
- * Fields whose values no message may show: credentials, and what programs are given, which may hold some. A user name
- * is among them because people write `user:password` there.
+ * Fields whose values nobody may see: those that the schema calls secret, and what programs are given, which may hold
+ * some. A user name is among them because people write `user:password` there.
  */
-export const isSecret = (path: ConfigPath): boolean =>
-  path.some((segment) => typeof segment === "string" && /pass|secret|token|username|tls_key/i.test(segment)) ||
-  (path[0] === "programs" && (path[2] === "environment" || path[2] === "command"))
+export const isSecret = (path: ConfigPath): boolean => {
+  const [section, key] = path
+  const setting = typeof section === "string" && typeof key === "string" ? settingAt(section, key) : undefined
+  if (setting !== undefined) return setting.form.kind === "secret"
+  return (
+    path.some((segment) => typeof segment === "string" && /pass|secret|token|username|tls_key/i.test(segment)) ||
+    (section === "programs" && (path[2] === "environment" || path[2] === "command"))
+  )
+}
 
 /** Where a message points: the key that is unknown, else the value, else the nearest table around it. */
 export const originOf = (root: ConfigTable, finding: Finding): Origin => {

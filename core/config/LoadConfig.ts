@@ -3,7 +3,7 @@
  */
 import { Effect, FileSystem, type PlatformError, Stream } from "effect"
 import { ConfigErrors } from "./ConfigErrors.ts"
-import { configCharsMax, decodeConfig } from "./ConfigFile.ts"
+import { configCharsMax, inspectConfig, type Loaded } from "./ConfigFile.ts"
 import type { Config } from "./ConfigSchema.ts"
 import type { Environment } from "./Interpolation.ts"
 
@@ -41,11 +41,16 @@ const readBytes = Effect.fnUntraced(function* (file: string) {
   return bytes
 })
 
-/** Reads and decodes the file. `environment` gives overrides and `${NAME}`; nothing is remembered between calls. */
-export const loadConfig = Effect.fn("loadConfig")(function* (options: {
+export interface ConfigSource {
   readonly file: string
+  /** Gives overrides and `${NAME}`. */
   readonly environment: Environment
-}): Effect.fn.Return<Config, ConfigErrors, FileSystem.FileSystem> {
+}
+
+/** Reads and decodes the file; gives the source of every value too. Nothing is remembered between calls. */
+export const inspectFile = Effect.fn("inspectFile")(function* (
+  options: ConfigSource
+): Effect.fn.Return<Loaded, ConfigErrors, FileSystem.FileSystem> {
   const { environment, file } = options
   const bytes = yield* readBytes(file).pipe(
     Effect.catchTag("PlatformError", (error) => Effect.fail(unreadable(file, describe(error)))),
@@ -61,5 +66,9 @@ export const loadConfig = Effect.fn("loadConfig")(function* (options: {
     try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
     catch: () => unreadable(file, "not UTF-8 text")
   })
-  return yield* Effect.fromResult(decodeConfig({ file, text, environment }))
+  return yield* Effect.fromResult(inspectConfig({ file, text, environment }))
 })
+
+/** Reads and decodes the file. */
+export const loadConfig = (source: ConfigSource): Effect.Effect<Config, ConfigErrors, FileSystem.FileSystem> =>
+  Effect.map(inspectFile(source), ({ config }) => config)

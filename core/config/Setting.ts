@@ -14,7 +14,22 @@ export type Setting<T> = Schema.Codec<T, unknown>
 /** Gives the value, or the words for what was expected. */
 type Parse<T> = (input: unknown) => Result.Result<T, string>
 
-const setting = <T>(target: Schema.Codec<T>, expected: string, parse: Parse<T>): Setting<T> =>
+/** What a setting takes, for whoever describes it: the documentation, a schema for editors, `config show`. */
+export interface SettingForm {
+  readonly kind: "integer" | "duration" | "size" | "choice" | "boolean" | "list" | "jitter" | "text" | "secret"
+  readonly expected: string
+  /** Of an integer, and of a size in bytes. */
+  readonly min?: number
+  readonly max?: number
+  /** Of a choice. */
+  readonly words?: ReadonlyArray<string>
+}
+
+/** Annotations of a setting, beside its description. */
+export const formAnnotation = "muster/form"
+export const defaultAnnotation = "muster/default"
+
+const setting = <T>(target: Schema.Codec<T>, form: SettingForm, parse: Parse<T>): Setting<T> =>
   Schema.Unknown.pipe(
     Schema.decodeTo(target, {
       decode: SchemaGetter.transformEffect((input: unknown) =>
@@ -22,12 +37,16 @@ const setting = <T>(target: Schema.Codec<T>, expected: string, parse: Parse<T>):
       ),
       encode: SchemaGetter.forbiddenEncoding
     }),
-    Schema.annotateKey({ messageMissingKey: expected })
+    Schema.annotateKey({ messageMissingKey: form.expected }),
+    Schema.annotate({ [formAnnotation]: form })
   )
 
 /** The setting with the value that it has when nothing is said, written as in TOML. */
 export const withDefault = <T>(schema: Setting<T>, fallback: string | number | boolean, description: string) =>
-  schema.pipe(Schema.annotate({ description }), Schema.withDecodingDefaultKey(Effect.succeed(fallback)))
+  schema.pipe(
+    Schema.annotate({ description, [defaultAnnotation]: fallback }),
+    Schema.withDecodingDefaultKey(Effect.succeed(fallback))
+  )
 
 /** The setting, which has to be there. */
 export const required = <T>(schema: Setting<T>, description: string) => schema.pipe(Schema.annotate({ description }))
@@ -46,7 +65,7 @@ const numberOf = (input: unknown, pattern: RegExp): Option.Option<number> => {
 
 export const integer = (range: { readonly min: number; readonly max: number }): Setting<number> => {
   const expected = `an integer from ${range.min} to ${range.max}`
-  return setting(Schema.Int, expected, (input) => {
+  return setting(Schema.Int, { kind: "integer", expected, ...range }, (input) => {
     const value = Option.getOrElse(numberOf(input, /^[0-9]{1,15}$/), () => Number.NaN)
     return Number.isSafeInteger(value) && inRange(value, range) ? Result.succeed(value) : Result.fail(expected)
   })
@@ -74,7 +93,8 @@ const parseDuration = (input: unknown, range: { readonly minMs: number; readonly
 /** A length of time with its unit. A bare number is refused: seconds and milliseconds would be mixed up. */
 export const duration = (range: { readonly minMs: number; readonly maxMs: number }): Setting<Duration.Duration> => {
   const expected = `a duration from ${showMs(range.minMs)} to ${showMs(range.maxMs)} such as "2s", "250ms" or "1m30s"`
-  return setting(Schema.Duration, expected, (input) => Result.fromOption(parseDuration(input, range), () => expected))
+  const form = { kind: "duration", expected } as const
+  return setting(Schema.Duration, form, (input) => Result.fromOption(parseDuration(input, range), () => expected))
 }
 
 const digits = /^[0-9]{1,15}$/
@@ -94,7 +114,8 @@ const showBytes = (bytes: number): string =>
 export const size = (range: { readonly minBytes: number; readonly maxBytes: number }): Setting<number> => {
   const bounds = `from ${showBytes(range.minBytes)} to ${showBytes(range.maxBytes)}`
   const expected = `a size ${bounds} such as "8MiB" or a number of bytes`
-  return setting(Schema.Int, expected, (input) => {
+  const form = { kind: "size", expected, min: range.minBytes, max: range.maxBytes } as const
+  return setting(Schema.Int, form, (input) => {
     const bytes = Option.getOrElse(parseBytes(input), () => Number.NaN)
     const fits = Number.isSafeInteger(bytes) && inRange(bytes, { min: range.minBytes, max: range.maxBytes })
     return fits ? Result.succeed(bytes) : Result.fail(expected)
@@ -108,7 +129,8 @@ export const choice = <const L extends ReadonlyArray<string>>(
 ): Setting<L[number]> => {
   const words = values.map((value) => `"${spelling(value)}"`)
   const expected = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`
-  return setting(Schema.Literals(values), expected, (input) =>
+  const form = { kind: "choice", expected, words: values.map((value) => spelling(value)) } as const
+  return setting(Schema.Literals(values), form, (input) =>
     Result.fromNullishOr(
       values.find((value) => spelling(value) === input),
       () => expected
@@ -117,18 +139,30 @@ export const choice = <const L extends ReadonlyArray<string>>(
 }
 
 /** `true` or `false`; from a variable, the words. */
-export const boolean: Setting<boolean> = setting(Schema.Boolean, "true or false", (input) => {
-  const value = input === "true" ? true : input === "false" ? false : input
-  return typeof value === "boolean" ? Result.succeed(value) : Result.fail("true or false")
-})
+export const boolean: Setting<boolean> = setting(
+  Schema.Boolean,
+  { kind: "boolean", expected: "true or false" },
+  (input) => {
+    const value = input === "true" ? true : input === "false" ? false : input
+    return typeof value === "boolean" ? Result.succeed(value) : Result.fail("true or false")
+  }
+)
 
-/** Texts of a given form, as one text with commas between them, so that a variable can hold it; none when it is empty. */
-export const list = (expected: string, accepts: (item: string) => boolean): Setting<ReadonlyArray<string>> =>
-  setting(Schema.Array(Schema.String), expected, (input) => {
+/**
+ * Texts of a given form, each once, as one text with commas between them, so that a variable can hold it; none when it
+ * is empty.
+ */
+export const list = (
+  expected: string,
+  accepts: (item: string) => boolean,
+  { itemsMin = 0 }: { readonly itemsMin?: number } = {}
+): Setting<ReadonlyArray<string>> =>
+  setting(Schema.Array(Schema.String), { kind: "list", expected }, (input) => {
     if (typeof input !== "string") return Result.fail(expected)
     const items = input.split(",").map((item) => item.trim())
     const given = items.length === 1 && items[0] === "" ? [] : items
-    return given.every(accepts) ? Result.succeed(given) : Result.fail(expected)
+    const fits = given.every(accepts) && new Set(given).size === given.length && given.length >= itemsMin
+    return fits ? Result.succeed(given) : Result.fail(expected)
   })
 
 /** A share of an interval, or a length of time of its own. */
@@ -151,7 +185,7 @@ const parseRatio = (input: unknown): Option.Option<number> => {
 /** `"10%"`, `0.1` or `"200ms"`. */
 export const jitter = (range: { readonly maxMs: number }): Setting<Jitter> => {
   const expected = `a share such as "10%" or 0.1, or a duration up to ${showMs(range.maxMs)} such as "200ms"`
-  return setting(Jitter, expected, (input) =>
+  return setting(Jitter, { kind: "jitter", expected }, (input) =>
     Option.match(parseRatio(input), {
       onSome: (ratio) => Result.succeed<Jitter>({ _tag: "Ratio", ratio }),
       onNone: () =>
@@ -168,15 +202,24 @@ export const jitter = (range: { readonly maxMs: number }): Setting<Jitter> => {
 
 /** Text of a given form. */
 export const text = (expected: string, accepts: (value: string) => boolean): Setting<string> =>
-  setting(Schema.String, expected, (input) =>
+  setting(Schema.String, { kind: "text", expected }, (input) =>
     typeof input === "string" && accepts(input) ? Result.succeed(input) : Result.fail(expected)
   )
 
 /** Text that is never shown. Empty text is refused: it is what a variable set to nothing gives. */
-export const secret = (expected: string): Setting<Redacted.Redacted<string>> =>
-  setting(Schema.Redacted(Schema.String), expected, (input) =>
-    typeof input === "string" && input !== "" ? Result.succeed(Redacted.make(input)) : Result.fail(expected)
+export const secret = (
+  expected: string,
+  accepts: (value: string) => boolean = () => true
+): Setting<Redacted.Redacted<string>> =>
+  setting(Schema.Redacted(Schema.String), { kind: "secret", expected }, (input) =>
+    typeof input === "string" && input !== "" && accepts(input)
+      ? Result.succeed(Redacted.make(input))
+      : Result.fail(expected)
   )
 
 /** Where a node answers: see `checkNodeUrl`. */
-export const nodeUrl: Setting<string> = setting(Schema.String, "http://, https:// or unix:///path", checkNodeUrl)
+export const nodeUrl: Setting<string> = setting(
+  Schema.String,
+  { kind: "text", expected: "http://, https:// or unix:///path" },
+  checkNodeUrl
+)

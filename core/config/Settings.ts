@@ -5,6 +5,7 @@
  * value, in one step. A reload that fails changes nothing. Reloads run one after another.
  */
 import { Context, type Effect, Schema } from "effect"
+import { EffectiveSetting } from "./EffectiveSettings.ts"
 import type { ConfigErrors } from "./ConfigErrors.ts"
 import type { Config } from "./ConfigSchema.ts"
 
@@ -32,6 +33,16 @@ export const ReloadReport = Schema.Struct({
 })
 export type ReloadReport = typeof ReloadReport.Type
 
+/** The configuration in use as people see it, all of one version. */
+export const ConfigOverview = Schema.Struct({
+  version: Schema.Int,
+  /** Every setting with the value in use and where that came from; secrets are hidden. */
+  settings: Schema.Array(EffectiveSetting),
+  /** Settings that differ in what was loaded last and take effect at the next start. */
+  needs_restart: Schema.Array(Schema.String)
+})
+export type ConfigOverview = typeof ConfigOverview.Type
+
 /** A configuration in use. */
 export interface Versioned {
   /** 1 at the start, one more with each reload that changed something. */
@@ -43,7 +54,16 @@ export interface Versioned {
 export class ReloadFailed extends Schema.TaggedError<ReloadFailed>()("ReloadFailed", {
   field: Schema.String,
   detail: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return `${this.field}: ${this.detail}`
+  }
+}
+
+/** Who asks for a reload, where it is not whoever makes the current request. For the log. */
+export const ReloadAskedBy = Context.Reference<string | undefined>("core/config/ReloadAskedBy", {
+  defaultValue: () => undefined
+})
 
 export class Settings extends Context.Service<
   Settings,
@@ -51,6 +71,7 @@ export class Settings extends Context.Service<
     readonly current: Effect.Effect<Versioned>
     /** For hot paths. Synchronous. */
     readonly currentUnsafe: () => Versioned
+    readonly overview: Effect.Effect<ConfigOverview>
     /** Loads it again; waits for reloads that were asked for before. */
     readonly reload: Effect.Effect<ReloadReport, ConfigErrors | ReloadFailed>
   }

@@ -65,7 +65,11 @@ export const CurrentPrincipal = Context.Reference<Principal | undefined>("core/d
   defaultValue: () => undefined
 })
 
-type Limited = Pick<Principal, "limits">
+/** Of somebody, what is needed to tell what that one sees. */
+export type Limited = Pick<Principal, "limits">
+
+/** It is there for whoever asked, but takes more rights than that one has. `message` says which. */
+export class NotPermitted extends Schema.TaggedError<NotPermitted>()("NotPermitted", { message: Schema.String }) {}
 
 const matchesOne = (patterns: ReadonlyArray<string> | undefined, text: string): boolean =>
   patterns === undefined || patterns.some((pattern) => matches(pattern, text))

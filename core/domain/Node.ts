@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { ProcessInfo } from "./Process.ts"
 
 /**
- * - `connecting`: not answered yet since the console started.
+ * - `connecting`: not answered yet since the console started; what is shown of its processes is from before that.
  * - `up`: the last poll succeeded.
  * - `down`: the last poll failed; `reason` says why, and what is shown of its processes is the last known state.
  */
@@ -44,10 +44,12 @@ export const NodeView = Schema.Struct({
   reason: Schema.optionalKey(DownReason),
   /** Since when it has this status. ISO 8601. */
   since: Schema.String,
-  /** Last successful poll. ISO 8601; absent when there was none. */
+  /** Last successful poll, perhaps of an earlier run of the console. ISO 8601; absent when there was none. */
   last_seen: Schema.optionalKey(Schema.String),
   /** What is shown of its processes is not fresh: the node is not up, or was not heard of for several intervals. */
   stale: Schema.Boolean,
+  /** What is shown of its processes was seen before the console started: the node has not answered since. */
+  recalled: Schema.optionalKey(Schema.Literal(true)),
   /** Which life of the node this is, as far as the console can tell: 1 for the first that it saw. */
   incarnation: Schema.Int,
   identity: Schema.optionalKey(NodeIdentity),

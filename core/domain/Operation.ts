@@ -113,6 +113,8 @@ export const BatchSummary = Schema.Struct({
   mode: BatchMode,
   status: BatchStatus,
   stopped_early: Schema.Boolean,
+  /** Who asked for it; absent when the console did. */
+  by: Schema.optionalKey(Schema.String),
   /** Items by state, states without any left out. */
   counts: Schema.Record(Schema.String, Schema.Int),
   /** ISO 8601. */

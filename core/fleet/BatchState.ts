@@ -20,6 +20,8 @@ import type { Selected } from "./Selection.ts"
 export interface BatchPlan {
   readonly id: number
   readonly kind: OperationKind
+  /** Who asked for it; undefined when the console did. */
+  readonly by?: string | undefined
   readonly mode: BatchMode
   /** Items under way at the same time; of a rolling batch, items in a wave. */
   readonly concurrency: number
@@ -193,7 +195,7 @@ const isoTime = (ms: number): string => DateTime.formatIso(DateTime.makeUnsafe(m
 
 /** How events show a batch. */
 export const summarise = (state: BatchState): BatchSummary => {
-  const { id, kind, mode, startedAtMs, startedMs } = state.plan
+  const { by, id, kind, mode, startedAtMs, startedMs } = state.plan
   const counts: Record<string, number> = {}
   for (const item of state.items) counts[item.state] = (counts[item.state] ?? 0) + 1
   const summary = {
@@ -202,6 +204,7 @@ export const summarise = (state: BatchState): BatchSummary => {
     mode,
     status: statusOf(state),
     stopped_early: state.isStoppedEarly,
+    ...(by === undefined ? {} : { by }),
     counts,
     started: isoTime(startedAtMs)
   }

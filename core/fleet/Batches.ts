@@ -5,18 +5,27 @@
  * What happens when is decided by BatchState. A batch is a job of a pool of its own: its operations are fibers of the
  * job and end with it. Beside the job, one fiber a batch watches its clock and tells of its changes (`batch.changed`);
  * changes that come while one is being told are told as one. Time counts from the asking, the wait for a turn included.
+ *
+ * Whoever makes the current request acts on what that one sees and is shown no other items; for one who sees none of
+ * its items there is no such batch.
  */
 import { Cause, Clock, Context, Deferred, Effect, Exit, FiberMap, FiberSet, Layer, Queue, Ref, Schema } from "effect"
 import { monotonicMs } from "../MonotonicMs.ts"
+import { CurrentPrincipal, isUnlimited, NotPermitted } from "../domain/Access.ts"
+import type { Principal } from "../domain/Access.ts"
 import type { NodeError } from "../domain/NodeError.ts"
 import { batchLimits } from "../domain/Operation.ts"
 import type { BatchItem, BatchRequest, BatchView, OperationRequest, OperationResult } from "../domain/Operation.ts"
 import * as JobPool from "../jobs/JobPool.ts"
 import type { Job, JobRefused } from "../jobs/JobPool.ts"
+import * as BatchRecorder from "./BatchRecorder.ts"
+import type { BatchRecords, RecordItem } from "./BatchRecorder.ts"
+import * as BatchSight from "./BatchSight.ts"
 import * as BatchState from "./BatchState.ts"
 import type { BatchEvent, BatchPlan, ItemEnd } from "./BatchState.ts"
 import { Fleet } from "./Fleet.ts"
 import type { UnknownNode, UnknownProcess } from "./Fleet.ts"
+import { seenSnapshot } from "./FleetSight.ts"
 import { Registry } from "./Registry.ts"
 import { select } from "./Selection.ts"
 import type { Selected } from "./Selection.ts"
@@ -38,8 +47,11 @@ export class Batches extends Context.Service<
     /** Those under way and the newest of those that are over, newest first. */
     readonly all: Effect.Effect<ReadonlyArray<BatchView>>
     readonly get: (id: number) => Effect.Effect<BatchView, UnknownBatch>
-    /** Cancels what has not ended; gives the batch as it is then. One that is over stays as it is. */
-    readonly cancel: (id: number) => Effect.Effect<BatchView, UnknownBatch>
+    /**
+     * Cancels what has not ended; gives the batch as it is then. One that is over stays as it is. Only whoever submitted
+     * it may, and an administrator without limits.
+     */
+    readonly cancel: (id: number) => Effect.Effect<BatchView, UnknownBatch | NotPermitted>
   }
 >()("core/fleet/Batches") {}
 
@@ -56,10 +68,20 @@ export interface BatchesOptions {
 
 interface Entry {
   readonly request: OperationRequest
+  readonly records: BatchRecords
+  readonly record: RecordItem
+  readonly submitter: Principal | undefined
   readonly state: Ref.Ref<BatchState.BatchState>
   /** Says that there is something to tell; several changes are one. */
   readonly changed: Queue.Queue<void>
   readonly over: Deferred.Deferred<void>
+}
+
+interface Submission {
+  readonly planned: Omit<BatchPlan, "id">
+  readonly selected: ReadonlyArray<Selected>
+  readonly operation: OperationRequest
+  readonly submitter: Principal | undefined
 }
 
 interface Accepted extends Entry {
@@ -78,39 +100,65 @@ export const layer = (options: BatchesOptions): Layer.Layer<Batches, never, Flee
     Effect.gen(function* () {
       const fleet = yield* Fleet
       const batches = yield* makeBatches(options, fleet)
-      const find = (id: number): Effect.Effect<Accepted, UnknownBatch> => {
+      /** The batch, and what is seen of it. */
+      const find = Effect.fnUntraced(function* (id: number) {
         const entry = batches.entries.get(id)
-        return entry === undefined ? Effect.fail(new UnknownBatch({ id })) : Effect.succeed(entry)
-      }
+        const view = entry === undefined ? undefined : yield* viewOf(entry)
+        if (entry === undefined || view === undefined) return yield* new UnknownBatch({ id })
+        return { entry, view }
+      })
       return Batches.of({
         submit: Effect.fn("Batches.submit")(function* (request) {
-          const selected = select(yield* fleet.snapshot, request.select)
+          const submitter = yield* CurrentPrincipal
+          const selected = select(seenSnapshot(submitter, yield* fleet.snapshot), request.select)
           const items = selected.length
           const { itemsMax } = batchLimits
           if (items === 0) return yield* new BadSelection({ reason: "nothing", items, itemsMax })
           if (items > itemsMax) return yield* new BadSelection({ reason: "too many", items, itemsMax })
-          const planned = plan(request, options, yield* monotonicMs, yield* Clock.currentTimeMillis)
+          const planned: Omit<BatchPlan, "id"> = {
+            ...plan(request, options, yield* monotonicMs, yield* Clock.currentTimeMillis),
+            by: submitter?.actor
+          }
           if (request.dry_run === true) {
             return { ...BatchState.view(BatchState.make({ ...planned, id: 0 }, selected)), status: "planned" }
           }
-          const entry = yield* Effect.uninterruptible(batches.accept(planned, selected, request.operation))
+          const { operation } = request
+          const entry = yield* Effect.uninterruptible(batches.accept({ planned, selected, operation, submitter }))
           // Whoever stops waiting does not stop the batch.
           if (request.wait === true) yield* Deferred.await(entry.over)
-          return yield* viewOf(entry)
+          return BatchState.view(yield* Ref.get(entry.state))
         }),
-        all: Effect.suspend(() => Effect.forEach([...batches.entries.values()].toReversed(), viewOf)),
-        get: (id) => Effect.flatMap(find(id), viewOf),
+        all: Effect.suspend(() =>
+          Effect.map(Effect.forEach([...batches.entries.values()].toReversed(), viewOf), (views) =>
+            views.filter((view) => view !== undefined)
+          )
+        ),
+        get: (id) => Effect.map(find(id), ({ view }) => view),
         cancel: Effect.fn("Batches.cancel")(function* (id) {
-          const entry = yield* find(id)
+          const { entry } = yield* find(id)
+          if (!mayCancel(yield* CurrentPrincipal, entry.submitter)) {
+            const message = "only whoever submitted a batch may cancel it, and an administrator without limits"
+            return yield* new NotPermitted({ message })
+          }
           yield* apply(entry, cancelled("cancelled"))
           yield* entry.job.cancel
-          return yield* viewOf(entry)
+          return (yield* viewOf(entry)) ?? (yield* new UnknownBatch({ id }))
         })
       })
     })
   )
 
-const viewOf = (entry: Entry): Effect.Effect<BatchView> => Effect.map(Ref.get(entry.state), BatchState.view)
+/** What whoever makes the current request sees of it; undefined for nothing. */
+const viewOf = (entry: Entry): Effect.Effect<BatchView | undefined> =>
+  Effect.zipWith(CurrentPrincipal, Ref.get(entry.state), (principal, state) =>
+    BatchSight.viewFor(principal, BatchState.view(state))
+  )
+
+/** The console itself may. One who submitted by a token is the user behind it. */
+const mayCancel = (principal: Principal | undefined, submitter: Principal | undefined): boolean =>
+  principal === undefined ||
+  (principal.role === "admin" && isUnlimited(principal)) ||
+  (submitter !== undefined && principal.userId === submitter.userId && principal.username === submitter.username)
 
 const plan = (
   request: BatchRequest,
@@ -137,10 +185,18 @@ const cancelled =
 /** Takes in an event, and gives the items that are to begin. */
 const apply = Effect.fnUntraced(function* (entry: Entry, event: (nowMs: number) => BatchEvent) {
   const happened = event(yield* monotonicMs)
-  const { begin, state } = yield* Ref.modify(entry.state, (before) => {
+  const stepped = Ref.modify(entry.state, (before) => {
     const after = BatchState.step(before, happened)
-    return [after, after.state]
+    return [{ ...after, ended: BatchRecorder.endedItems(before, after.state, happened) }, after.state]
   })
+  // Together: an item whose fiber is ended here would have ended without a record.
+  const { begin, state } = yield* Effect.uninterruptible(
+    Effect.tap(stepped, ({ ended: items, state: { plan: of } }) =>
+      Effect.sync(() => {
+        for (const item of items) entry.records.offerUnsafe(entry.record, { batch: of.id, kind: of.kind, item })
+      })
+    )
+  )
   yield* Queue.offer(entry.changed, undefined)
   if (BatchState.isOver(state)) yield* Deferred.succeed(entry.over, undefined)
   return begin
@@ -150,6 +206,7 @@ const apply = Effect.fnUntraced(function* (entry: Entry, event: (nowMs: number) 
 const makeBatches = Effect.fnUntraced(function* (options: BatchesOptions, fleet: Fleet["Service"]) {
   const registry = yield* Registry
   const { runningMax, waitingMax } = options
+  const records = yield* BatchRecorder.make
   const pool = yield* JobPool.make({ name: "batches", runningMax, waitingMax })
   const watchers = yield* FiberSet.make<void>()
   const entries = new Map<number, Accepted>()
@@ -176,19 +233,18 @@ const makeBatches = Effect.fnUntraced(function* (options: BatchesOptions, fleet:
         yield* apply(entry, (nowMs) => ({ _tag: "TimeUp", nowMs }))
       }
       const state = yield* Ref.get(entry.state)
-      yield* registry.tell({ type: "batch.changed", batch: BatchState.summarise(state) })
+      yield* registry.tell({ type: "batch.changed", batch: BatchSight.summarise(state) })
       if (BatchState.isOver(state)) return yield* forget()
     }
   })
 
-  const accept = Effect.fnUntraced(function* (
-    planned: Omit<BatchPlan, "id">,
-    selected: ReadonlyArray<Selected>,
-    request: OperationRequest
-  ) {
+  const accept = Effect.fnUntraced(function* ({ operation: request, planned, selected, submitter }: Submission) {
     const id = ++lastId
     const entry: Entry = {
       request,
+      records,
+      record: yield* records.ofSubmission,
+      submitter,
       state: yield* Ref.make(BatchState.make({ ...planned, id }, selected)),
       changed: yield* Queue.sliding<void>(1),
       over: yield* Deferred.make<void>()

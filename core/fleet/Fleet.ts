@@ -21,6 +21,7 @@ import type { ConfigDiff, UpdateResult } from "../domain/Update.ts"
 import { announced } from "./Activity.ts"
 import { viewFleet, viewNode } from "./FleetState.ts"
 import type { NodeEntry, NodeState } from "./FleetState.ts"
+import * as Measurements from "../metrics/Measurements.ts"
 import * as KeyedLocks from "./KeyedLocks.ts"
 import type { LogPiece, LogRange, NodeDriver } from "./NodeDriver.ts"
 import * as NodeGuard from "./NodeGuard.ts"
@@ -67,6 +68,12 @@ export interface ManagedNode {
   readonly driver: NodeDriver
 }
 
+/** Nodes that go, and then nodes that come; see `replaceNodes`. */
+export interface NodesChange {
+  readonly removed: ReadonlyArray<string>
+  readonly added: ReadonlyArray<ManagedNode>
+}
+
 export class Fleet extends Context.Service<
   Fleet,
   {
@@ -98,6 +105,11 @@ export class Fleet extends Context.Service<
     readonly add: (node: ManagedNode) => Effect.Effect<boolean>
     /** Lets a node go with all that runs for it; false when there is none of that name. */
     readonly remove: (name: string) => Effect.Effect<boolean>
+    /**
+     * Lets nodes go and takes nodes in, in one step; all others stay as they are. `applied` is called in that step; see
+     * Registry. Once begun it is done to its end.
+     */
+    readonly change: (nodes: NodesChange, applied?: () => void) => Effect.Effect<void>
   }
 >()("core/fleet/Fleet") {}
 
@@ -116,8 +128,55 @@ interface Member {
   readonly gone: Deferred.Deferred<never, UnknownNode>
 }
 
+interface ChangeParts {
+  readonly registry: Registry["Service"]
+  readonly poller: Poller.Poller
+  readonly members: Map<string, Member>
+  readonly around: Scope.Scope
+  readonly guard: GuardOptions
+}
+
+/** Many nodes in one step. Must not be interrupted, nor run beside another change. */
+const makeChange = ({ around, guard: guardOptions, members, poller, registry }: ChangeParts) => {
+  const prepare = Effect.fnUntraced(function* ({ driver, entry }: ManagedNode) {
+    const scope = yield* Scope.fork(around)
+    const guard = yield* NodeGuard.make(driver, { ...guardOptions, identifier: entry.identifier })
+    const { added, begin, poller: polling } = yield* poller.prepare(entry, guard)
+    const gone = yield* Deferred.make<never, UnknownNode>()
+    const { breakerUnsafe } = guard
+    const member: Member = { driver: guard.driver, breakerUnsafe, poller: polling, scope, gone }
+    return { name: entry.name, member, added, begin: Scope.provide(begin, scope) }
+  })
+
+  const change = Effect.fn("Fleet.change")(function* ({ added, removed }: NodesChange, applied: () => void) {
+    const isRoom = ({ entry: { name } }: ManagedNode) => removed.includes(name) || !members.has(name)
+    const fitting = added.filter(isRoom)
+    const leaving = removed.flatMap((name) => {
+      const member = members.get(name)
+      return member === undefined ? [] : [{ name, member }]
+    })
+    const joining = yield* Effect.forEach(fitting, prepare)
+    yield* registry.replace({ removed, added: fitting.map(({ entry }) => entry) }, (state) => {
+      for (const { name } of leaving) members.delete(name)
+      for (const { added: tell, member, name } of joining) {
+        members.set(name, member)
+        tell(state.nodes.get(name)?.addition ?? 0)
+      }
+      applied()
+    })
+    yield* Effect.forEach(leaving, ({ member, name }) => Deferred.fail(member.gone, new UnknownNode({ node: name })))
+    yield* Effect.forEach(joining, ({ begin }) => begin, { discard: true })
+    yield* Effect.forEach(leaving, ({ member }) => Scope.close(member.scope, Exit.void), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+  return change
+}
+
 /** Keeps the nodes and takes them in and lets them go, one after another. */
 const makeMembers = Effect.fnUntraced(function* (options: FleetOptions) {
+  const registry = yield* Registry
   const poller = yield* Poller.make(options.poll)
   const around = yield* Effect.scope
   const members = new Map<string, Member>()
@@ -143,7 +202,11 @@ const makeMembers = Effect.fnUntraced(function* (options: FleetOptions) {
     return true
   })
 
+  const change = makeChange({ registry, poller, members, around, guard: options.guard })
+
   return {
+    change: (nodes: NodesChange, applied: () => void = () => {}) =>
+      Effect.uninterruptible(turn.withPermit(change(nodes, applied))),
     /** The node, for as long as it belongs to the fleet: then what is done with it fails. */
     within: <A, E>(node: string, use: (member: Member) => Effect.Effect<A, E>): Effect.Effect<A, E | UnknownNode> =>
       Effect.suspend(() => {
@@ -169,6 +232,7 @@ type Members = Effect.Success<ReturnType<typeof makeMembers>>
 const makeCommands = Effect.fnUntraced(function* (members: Members, options: FleetOptions["operations"]) {
   const registry = yield* Registry
   const locks = yield* KeyedLocks.make
+  const { operation: measured } = yield* Measurements.optional
   let operations = 0
 
   const operate: Fleet["Service"]["operate"] = Effect.fn("Fleet.operate")(function* (request, node, id, limits = {}) {
@@ -189,7 +253,7 @@ const makeCommands = Effect.fnUntraced(function* (members: Members, options: Fle
           )
         })
       )
-      .pipe(Effect.catchTag("NodeError", unknownProcess(node, id)))
+      .pipe(Effect.catchTag("NodeError", unknownProcess(node, id)), measured(kind))
   })
 
   const update = Effect.fn("Fleet.update")(function* (node: string) {
@@ -323,7 +387,8 @@ export const layer = <R>(
           return yield* node(name)
         }),
         add: members.add,
-        remove: members.remove
+        remove: members.remove,
+        change: members.change
       })
     })
   )

@@ -27,6 +27,8 @@ export interface NodeState {
   readonly reason: DownReason | undefined
   readonly sinceMs: number
   readonly lastSeenMs: number | undefined
+  /** What is known of it is from before the console started: it has not answered since. */
+  readonly isRecalled: boolean
   /** From 1 on; see Incarnation. */
   readonly incarnation: number
   /** As it said last, undefined when it never did. */
@@ -42,7 +44,18 @@ export interface FleetState {
   /** Nodes added so far, removed ones included. */
   readonly additions: number
   readonly nodes: NodeMap<NodeState>
+  /** What was known before the start of nodes that are not there yet. */
+  readonly memories: Memories
 }
+
+/** What an earlier run of the console knew of a node. */
+export interface Memory {
+  readonly processes: ReadonlyArray<ProcessInfo>
+  readonly seenMs: number
+}
+
+/** By name of the node. */
+export type Memories = ReadonlyMap<string, Memory>
 
 /** What a poll brought: all processes of the node, or the reason why there is no answer. */
 export type PollResult =
@@ -66,9 +79,9 @@ export interface ViewOptions {
   readonly staleAfterMs: number
 }
 
-export const empty: FleetState = { seq: 0, additions: 0, nodes: NodeMap.of([]) }
+export const empty: FleetState = { seq: 0, additions: 0, nodes: NodeMap.of([]), memories: new Map() }
 
-/** Adds a node; one of that name stays as it is. */
+/** Adds a node, with what was known of it before the start; one of that name stays as it is. */
 export const addNode = (state: FleetState, entry: NodeEntry, nowMs: number): Transition => {
   if (state.nodes.has(entry.name)) return { state, events: [] }
   const additions = state.additions + 1
@@ -79,15 +92,54 @@ export const addNode = (state: FleetState, entry: NodeEntry, nowMs: number): Tra
     reason: undefined,
     sinceMs: nowMs,
     lastSeenMs: undefined,
+    isRecalled: false,
     incarnation: 1,
     identity: undefined,
     processes: new Map(),
     counts: {}
   }
-  const nodes = state.nodes.with(entry.name, node)
-  // It is stale at any time: it is not up.
-  const view = viewNode(node, { nowMs, staleAfterMs: 0 })
-  return number({ ...state, additions, nodes }, [{ type: "node.added", node: entry.name, view }], nowMs)
+  const memory = state.memories.get(entry.name)
+  const known = memory === undefined ? node : remembering(node, memory)
+  const nodes = state.nodes.with(entry.name, known)
+  const memories = memory === undefined ? state.memories : without(state.memories, entry.name)
+  // It is stale at any time: it is not up. Its processes are told after it.
+  const view = viewNode({ ...known, counts: {} }, { nowMs, staleAfterMs: 0 })
+  return number(
+    { ...state, additions, nodes, memories },
+    [{ type: "node.added", node: entry.name, view }, ...processChanges(entry.name, node.processes, known.processes)],
+    nowMs
+  )
+}
+
+/**
+ * Takes in what was known of nodes before the start: of those that have not answered yet it is shown, for those that
+ * are not there yet it is kept. A node that has answered knows better.
+ */
+export const recall = (state: FleetState, memories: Memories, nowMs: number): Transition => {
+  const changes: Array<FleetChange> = []
+  const waiting = new Map(state.memories)
+  let { nodes } = state
+  for (const [name, memory] of memories) {
+    const node = nodes.get(name)
+    if (node === undefined) waiting.set(name, memory)
+    else if (node.lastSeenMs === undefined) {
+      const known = remembering(node, memory)
+      nodes = nodes.with(name, known)
+      changes.push(...processChanges(name, node.processes, known.processes))
+    }
+  }
+  return number({ ...state, nodes, memories: waiting }, changes, nowMs)
+}
+
+const remembering = (node: NodeState, { processes, seenMs }: Memory): NodeState => {
+  const byId = new Map(processes.map((process) => [formatId(process), process]))
+  return { ...node, lastSeenMs: seenMs, isRecalled: true, processes: byId, counts: countStates(byId.values()) }
+}
+
+const without = (memories: Memories, name: string): Memories => {
+  const others = new Map(memories)
+  others.delete(name)
+  return others
 }
 
 /** Removes a node; its processes are told as removed first. With a number, only if it is that addition of it. */
@@ -95,13 +147,39 @@ export const removeNode = (state: FleetState, name: string, nowMs: number, addit
   const node = find(state, name, addition)
   if (node === undefined) return { state, events: [] }
   const nodes = state.nodes.without(name)
-  const changes = Array.from(node.processes.values(), ({ group, name: process }): FleetChange => ({
+  return number({ ...state, nodes }, goneChanges(node), nowMs)
+}
+
+/** What is told of a node that goes. */
+const goneChanges = ({ entry, processes }: NodeState): ReadonlyArray<FleetChange> => [
+  ...Array.from(processes.values(), ({ group, name }): FleetChange => ({
     type: "process.removed",
-    node: name,
+    node: entry.name,
     group,
-    name: process
-  }))
-  return number({ ...state, nodes }, [...changes, { type: "node.removed", node: name }], nowMs)
+    name
+  })),
+  { type: "node.removed", node: entry.name }
+]
+
+/** Nodes that go, and then nodes that come. One whose name is in both is another node from then on. */
+export interface Replacement {
+  readonly removed: ReadonlyArray<string>
+  readonly added: ReadonlyArray<NodeEntry>
+}
+
+/** All of it in one transition: nobody sees a part. */
+export const replaceNodes = (state: FleetState, { added, removed }: Replacement, nowMs: number): Transition => {
+  const names = new Set(removed)
+  const gone = Array.from(names).flatMap((name) => state.nodes.get(name) ?? [])
+  if (gone.length + added.length === 0) return { state, events: [] }
+  const less = number({ ...state, nodes: state.nodes.withoutAll(names) }, gone.flatMap(goneChanges), nowMs)
+  let after = less.state
+  const more = added.map((entry) => {
+    const step = addNode(after, entry, nowMs)
+    after = step.state
+    return step.events
+  })
+  return { state: after, events: [...less.events, ...more.flat()] }
 }
 
 /**
@@ -164,7 +242,10 @@ const answered = (
 ): Polled => {
   const processes = new Map(result.processes.map((process) => [formatId(process), process]))
   const identity = result.identity ?? before.identity
-  const why = restartSeen(before, { identity: result.identity, processes }, before.status === "down")
+  // Its lives are counted from the first that this console meets.
+  const why = before.isRecalled
+    ? undefined
+    : restartSeen(before, { identity: result.identity, processes }, before.status === "down")
   const incarnation = why === undefined ? before.incarnation : before.incarnation + 1
   const name = before.entry.name
   return {
@@ -174,6 +255,7 @@ const answered = (
       reason: undefined,
       sinceMs: before.status === "up" ? before.sinceMs : nowMs,
       lastSeenMs: nowMs,
+      isRecalled: false,
       incarnation,
       identity,
       processes,
@@ -186,7 +268,8 @@ const answered = (
   }
 }
 
-const countStates = (processes: ReadonlyArray<ProcessInfo>): Readonly<Record<string, number>> => {
+/** How many processes are in each state. */
+export const countStates = (processes: Iterable<ProcessInfo>): Readonly<Record<string, number>> => {
   const counts: Record<string, number> = {}
   for (const { state } of processes) counts[state] = (counts[state] ?? 0) + 1
   return counts
@@ -251,6 +334,7 @@ const makeView = (node: NodeState, stale: boolean): NodeView => ({
   since: isoTime(node.sinceMs),
   ...(node.lastSeenMs === undefined ? {} : { last_seen: isoTime(node.lastSeenMs) }),
   stale,
+  ...(node.isRecalled ? { recalled: true } : {}),
   incarnation: node.incarnation,
   ...(node.identity === undefined ? {} : { identity: node.identity }),
   processes: node.counts

@@ -15,6 +15,7 @@
  * A driver that cannot be interrupted holds its turn until it returns; none here is.
  */
 import { Cause, type Clock, DateTime, Deferred, Effect, Exit, Option, Random, Stream } from "effect"
+import * as Measurements from "../metrics/Measurements.ts"
 import { SyncMetrics } from "../metrics/SyncMetrics.ts"
 import { monotonicMs, monotonicMsUnsafe } from "../MonotonicMs.ts"
 import type { BreakerView, NodeIdentity } from "../domain/Node.ts"
@@ -69,10 +70,11 @@ const followAgainMs = 1_000
 
 /** Guards the calls of a driver. Nothing is sent before the first call. */
 export const make = (driver: NodeDriver, options: GuardOptions): Effect.Effect<GuardedNode> =>
-  Effect.map(Effect.serviceOption(SyncMetrics), (metrics) => {
-    const guard = new Guard(driver, options, Option.getOrUndefined(metrics))
+  Effect.zipWith(Effect.serviceOption(SyncMetrics), Measurements.optional, (metrics, measured) => {
+    const reached = measured.driver(driver)
+    const guard = new Guard(reached, options, Option.getOrUndefined(metrics))
     return {
-      driver: guardedDriver(driver, guard),
+      driver: guardedDriver(reached, guard),
       breaker: Effect.clockWith((clock) => Effect.sync(() => guard.view(clock))),
       breakerUnsafe: guard.view,
       refusal: guard.refusal,

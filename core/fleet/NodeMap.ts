@@ -49,6 +49,11 @@ export class NodeMap<V> implements ReadonlyMap<string, V> {
     return this.places.has(name) ? NodeMap.of(Array.from(this).filter(([other]) => other !== name)) : this
   }
 
+  /** Without any of the names, in one copy. */
+  withoutAll(names: ReadonlySet<string>): NodeMap<V> {
+    return NodeMap.of(Array.from(this).filter(([name]) => !names.has(name)))
+  }
+
   get size(): number {
     return this.places.size
   }

@@ -51,6 +51,17 @@ export interface Poller {
    * a console that ends does not tell that its nodes are gone.
    */
   readonly start: (entry: NodeEntry, node: GuardedNode) => Effect.Effect<NodePoller, never, Scope.Scope>
+  /** The same for a node that somebody else adds to the registry. */
+  readonly prepare: (entry: NodeEntry, node: GuardedNode) => Effect.Effect<PreparedPoller>
+}
+
+/** A poller that has not begun. */
+export interface PreparedPoller {
+  readonly poller: NodePoller
+  /** Tells which addition of the node it is for. */
+  readonly added: (addition: number) => void
+  /** Polls it until the scope closes. */
+  readonly begin: Effect.Effect<void, never, Scope.Scope>
 }
 
 /** A node that takes longer to answer is polled among those that are down. */
@@ -81,15 +92,15 @@ export const make = Effect.fnUntraced(function* (options: PollOptions): Effect.f
   const lanePrompt = yield* measuredSemaphore("polls of prompt nodes", options.concurrency)
   const laneSlow = yield* measuredSemaphore("polls of slow nodes", options.concurrencyDown)
 
-  const start = Effect.fnUntraced(function* (entry: NodeEntry, node: GuardedNode) {
-    const addition = yield* registry.add(entry)
+  const prepare = Effect.fnUntraced(function* (entry: NodeEntry, node: GuardedNode) {
+    let addition = 0
     const record = (result: PollResult) => registry.record(entry.name, result, addition)
     const asked = yield* Queue.sliding<void>(1)
     /** Done when the next poll to begin is recorded. */
     const upcoming = yield* Ref.make(yield* Deferred.make<void>())
     const round = Effect.fn("Poller.poll")(function* (before: Memory) {
       const recorded = yield* Ref.getAndSet(upcoming, yield* Deferred.make<void>())
-      const { memory, result } = yield* ask(entry.name, node, before)
+      const { memory, result } = yield* ask(entry.name, node, before, options.intervalMs)
       if (result !== undefined) yield* record(result)
       yield* Deferred.succeed(recorded, undefined)
       return memory
@@ -101,7 +112,7 @@ export const make = Effect.fnUntraced(function* (options: PollOptions): Effect.f
       yield* Deferred.succeed(recorded, undefined)
       return { ...notPrompt, pauseMs: circuit === "open" ? retryAfterMs : Math.min(retryAfterMs, options.intervalMs) }
     })
-    yield* Effect.gen(function* () {
+    const begin = Effect.gen(function* () {
       let memory = atFirst
       for (;;) {
         const refusal = yield* node.refusal
@@ -112,41 +123,56 @@ export const make = Effect.fnUntraced(function* (options: PollOptions): Effect.f
         const spread = options.jitter * (2 * (yield* Random.next) - 1)
         yield* Effect.raceFirst(Queue.take(asked), Effect.sleep(memory.pauseMs ?? options.intervalMs * (1 + spread)))
       }
-    }).pipe(Effect.withSpan("Poller.node", { attributes: { node: entry.name } }), Effect.forkScoped)
+    }).pipe(Effect.withSpan("Poller.node", { attributes: { node: entry.name } }), Effect.forkScoped, Effect.asVoid)
     const pollNow = Effect.asVoid(Queue.offer(asked, undefined))
-    return {
-      pollNow,
-      refresh: Effect.flatMap(Ref.get(upcoming), (recorded) => Effect.andThen(pollNow, Deferred.await(recorded))),
-      remove: registry.remove(entry.name, addition)
+    const prepared: PreparedPoller = {
+      poller: {
+        pollNow,
+        refresh: Effect.flatMap(Ref.get(upcoming), (recorded) => Effect.andThen(pollNow, Deferred.await(recorded))),
+        remove: Effect.suspend(() => registry.remove(entry.name, addition))
+      },
+      added: (number) => {
+        addition = number
+      },
+      begin
     }
+    return prepared
   })
 
-  /** Asks the node for all that this poll is about. */
-  const ask = Effect.fnUntraced(function* (name: string, { driver }: GuardedNode, before: Memory) {
-    const startMs = yield* monotonicMs
-    const identifies = before.identifyAtMs === undefined || startMs >= before.identifyAtMs
-    return yield* Effect.gen(function* () {
-      const processes = yield* driver.processes
-      const identity = identifies ? yield* identityOf(name, driver.identify) : undefined
-      const endMs = yield* monotonicMs
-      const memory: Memory = {
-        isPrompt: endMs - startMs <= promptMsMax,
-        identifyAtMs: identifies ? endMs + identifyEveryMs : before.identifyAtMs,
-        pauseMs: undefined
-      }
-      return {
-        result: { _tag: "Answered", processes, ...(identity === undefined ? {} : { identity }) },
-        memory
-      } as const
-    }).pipe(
-      Effect.catch(({ reason }): Effect.Effect<Round> => Effect.succeed(notAnswered(reason, options.intervalMs))),
-      // A bug of a driver must be seen, and must not leave the node at its last status for good.
-      Effect.catchDefect((defect) =>
-        Effect.as(Effect.annotateLogs(Effect.logError("poll died", defect), { node: name }), died)
-      )
-    )
+  const start = Effect.fnUntraced(function* (entry: NodeEntry, node: GuardedNode) {
+    const { added, begin, poller } = yield* prepare(entry, node)
+    added(yield* registry.add(entry))
+    yield* begin
+    return poller
   })
-  return { start }
+
+  return { start, prepare }
+})
+
+/** Asks the node for all that this poll is about. */
+const ask = Effect.fnUntraced(function* (name: string, { driver }: GuardedNode, before: Memory, intervalMs: number) {
+  const startMs = yield* monotonicMs
+  const identifies = before.identifyAtMs === undefined || startMs >= before.identifyAtMs
+  return yield* Effect.gen(function* () {
+    const processes = yield* driver.processes
+    const identity = identifies ? yield* identityOf(name, driver.identify) : undefined
+    const endMs = yield* monotonicMs
+    const memory: Memory = {
+      isPrompt: endMs - startMs <= promptMsMax,
+      identifyAtMs: identifies ? endMs + identifyEveryMs : before.identifyAtMs,
+      pauseMs: undefined
+    }
+    return {
+      result: { _tag: "Answered", processes, ...(identity === undefined ? {} : { identity }) },
+      memory
+    } as const
+  }).pipe(
+    Effect.catch(({ reason }): Effect.Effect<Round> => Effect.succeed(notAnswered(reason, intervalMs))),
+    // A bug of a driver must be seen, and must not leave the node at its last status for good.
+    Effect.catchDefect((defect) =>
+      Effect.as(Effect.annotateLogs(Effect.logError("poll died", defect), { node: name }), died)
+    )
+  )
 })
 
 /** Who is there; undefined when the node answers but cannot tell. A node that fails now has not answered this poll. */

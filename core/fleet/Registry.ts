@@ -11,8 +11,8 @@
 import { Context, Deferred, Effect, Layer, Queue, Semaphore } from "effect"
 import { EventBus } from "../bus/EventBus.ts"
 import type { FleetChange, FleetEvent } from "../domain/FleetEvent.ts"
-import { addNode, empty, recordPoll, removeNode, tell } from "./FleetState.ts"
-import type { FleetState, NodeEntry, PollResult, Transition } from "./FleetState.ts"
+import { addNode, empty, recall, recordPoll, removeNode, replaceNodes, tell } from "./FleetState.ts"
+import type { FleetState, Memories, NodeEntry, PollResult, Replacement, Transition } from "./FleetState.ts"
 
 export class Registry extends Context.Service<
   Registry,
@@ -21,8 +21,15 @@ export class Registry extends Context.Service<
     readonly add: (entry: NodeEntry) => Effect.Effect<number>
     /** Removes a node with all that is known of it. With a number, only if it is that addition of it. */
     readonly remove: (name: string, addition?: number) => Effect.Effect<void>
+    /**
+     * Nodes go and come in one step. `applied` is called in it, with the state after it, and must do no more than what
+     * has to change together with the nodes: nothing runs in between.
+     */
+    readonly replace: (nodes: Replacement, applied: (state: FleetState) => void) => Effect.Effect<void>
     /** Takes in what a poll of the node brought. With a number, only if it is that addition of it. */
     readonly record: (name: string, result: PollResult, addition?: number) => Effect.Effect<void>
+    /** Takes in what an earlier run of the console knew of nodes, for those that do not answer yet; see FleetState. */
+    readonly recall: (memories: Memories) => Effect.Effect<void>
     /** Numbers and publishes something that changes no node: an operation or a batch. */
     readonly tell: (change: FleetChange) => Effect.Effect<void>
     /** The fleet as it is now. */
@@ -127,8 +134,10 @@ export const layer: Layer.Layer<Registry, never, EventBus> = Layer.effect(
           ({ nodes }) => nodes.get(entry.name)?.addition ?? 0
         ),
       remove: (name, addition) => change((state, nowMs) => removeNode(state, name, nowMs, addition), nothing),
+      replace: (nodes, applied) => change((state, nowMs) => replaceNodes(state, nodes, nowMs), applied),
       record: (name, result, addition) =>
         change((state, nowMs) => recordPoll(state, name, result, nowMs, addition), nothing),
+      recall: (memories) => change((state, nowMs) => recall(state, memories, nowMs), nothing),
       tell: (what) => change((state, nowMs) => tell(state, what, nowMs), nothing),
       state: Effect.sync(() => current)
     })

@@ -6,6 +6,7 @@
  * - one success makes `failing` `degraded`;
  * - errors are made good, and `degraded` becomes `healthy`, by `healthyAfter` successes in a row, or by any success
  *   once `quietMs` have passed since the last error;
+ * - a component that knows itself how it is says so, and is that at once;
  * - `failed` is final, whatever is reported, until the component is registered again, which makes it `healthy`.
  */
 import type { ComponentStatus } from "../domain/ConsoleEvent.ts"
@@ -34,7 +35,11 @@ export type ComponentReport =
   | { readonly _tag: "Registered" }
   | { readonly _tag: "Succeeded"; readonly nowMs: number }
   | { readonly _tag: "Errored"; readonly nowMs: number; readonly message: string }
+  | { readonly _tag: "Assessed"; readonly nowMs: number; readonly message: string; readonly status: AssessedStatus }
   | { readonly _tag: "Failed"; readonly nowMs: number; readonly message: string }
+
+/** What a component can find itself to be. */
+export type AssessedStatus = Exclude<ComponentStatus, "failed">
 
 export const fresh: ComponentState = {
   status: "healthy",
@@ -56,9 +61,23 @@ export const step = (state: ComponentState, report: ComponentReport, rules: Comp
       const next = addError(state, report)
       return state.status === "failed" ? next : { ...next, status: statusAfterError(next, rules) }
     }
+    case "Assessed":
+      return state.status === "failed" ? state : assess(state, report)
     case "Failed":
       return { ...addError(state, report), status: "failed" }
   }
+}
+
+const assess = (
+  state: ComponentState,
+  report: { readonly nowMs: number; readonly message: string; readonly status: AssessedStatus }
+): ComponentState => {
+  if (report.status === "healthy") {
+    return { ...state, status: "healthy", errorsInARow: 0, errorsOpen: 0, successesInARow: state.successesInARow + 1 }
+  }
+  // From bad to less bad is no further error.
+  const isRelief = report.status === "degraded" && state.status === "failing"
+  return { ...(isRelief ? state : addError(state, report)), status: report.status }
 }
 
 const succeed = (state: ComponentState, nowMs: number, rules: ComponentRules): ComponentState => {

@@ -9,7 +9,7 @@ import { Cause, Clock, Context, DateTime, Effect, Exit, Layer, Option, Queue } f
 import { EventBus } from "../bus/EventBus.ts"
 import type { ComponentChanged, ComponentStatus } from "../domain/ConsoleEvent.ts"
 import { fresh, rulesDefault, step } from "./ComponentState.ts"
-import type { ComponentReport, ComponentRules, ComponentState } from "./ComponentState.ts"
+import type { AssessedStatus, ComponentReport, ComponentRules, ComponentState } from "./ComponentState.ts"
 
 export interface ComponentHealth {
   readonly name: string
@@ -37,6 +37,8 @@ export class Components extends Context.Service<
     readonly succeeded: (name: string) => Effect.Effect<void>
     /** It failed at its work. The message is for people and holds no secret. */
     readonly errored: (name: string, message: string) => Effect.Effect<void>
+    /** It says itself how it is, which counts at once; for one whose state is looked at and not told by its work. */
+    readonly assessed: (name: string, status: AssessedStatus, message: string) => Effect.Effect<void>
     /** It has stopped for good. */
     readonly failed: (name: string, message: string) => Effect.Effect<void>
     /** All of them, in the order in which they became known. */
@@ -84,6 +86,7 @@ export const layer = (options: Partial<ComponentRules> = {}): Layer.Layer<Compon
         register: (name, detail) => report(name, () => ({ _tag: "Registered" }), detail),
         succeeded: (name) => report(name, (nowMs) => ({ _tag: "Succeeded", nowMs })),
         errored: (name, message) => report(name, (nowMs) => ({ _tag: "Errored", nowMs, message })),
+        assessed: (name, status, message) => report(name, (nowMs) => ({ _tag: "Assessed", nowMs, status, message })),
         failed: (name, message) => report(name, (nowMs) => ({ _tag: "Failed", nowMs, message })),
         all: Effect.suspend(() =>
           Effect.forEach(
@@ -136,6 +139,7 @@ const describe = ({ errorsInARow, successesInARow }: ComponentState, report: Com
       return successesInARow === 1 ? "a success" : `${successesInARow} successes in a row`
     case "Errored":
       return errorsInARow === 1 ? report.message : `${report.message} (${errorsInARow} errors in a row)`
+    case "Assessed":
     case "Failed":
       return report.message
   }

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { BatchRequest, BatchSummary, BatchView } from "../domain/Operation.ts"
 import {
+  accessErrors,
   BadSelectionBody,
   BatchRefused,
   Internal,
@@ -11,6 +12,7 @@ import {
   UnknownBatchBody,
   UnsupportedMediaType
 } from "./ErrorBody.ts"
+import { RouteAccess } from "./RouteAccess.ts"
 
 const params = {
   id: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
@@ -18,7 +20,11 @@ const params = {
     .annotate({ description: "Number of the batch" })
 }
 
-const one = { params, success: BatchView, error: [InvalidRequest, UnknownBatchBody, Internal] } as const
+const one = {
+  params,
+  success: BatchView,
+  error: [...accessErrors, InvalidRequest, UnknownBatchBody, Internal]
+} as const
 
 export class BatchesApi extends HttpApiGroup.make("batches")
   .add(
@@ -28,8 +34,17 @@ export class BatchesApi extends HttpApiGroup.make("batches")
         BatchView.annotate({ httpApiStatus: 200, description: "It is over, or was a dry run." }),
         BatchView.annotate({ httpApiStatus: 202, description: "It has begun; `location` is where to look." })
       ],
-      error: [InvalidRequest, BadSelectionBody, PayloadTooLarge, UnsupportedMediaType, Internal, BatchRefused]
+      error: [
+        ...accessErrors,
+        InvalidRequest,
+        BadSelectionBody,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        Internal,
+        BatchRefused
+      ]
     })
+      .annotate(RouteAccess, "operator")
       .annotate(OpenApi.Summary, "Do something to many processes")
       .annotate(
         OpenApi.Description,
@@ -39,14 +54,17 @@ export class BatchesApi extends HttpApiGroup.make("batches")
       ),
     HttpApiEndpoint.get("list", "/batches", {
       success: Schema.Struct({ batches: Schema.Array(BatchSummary) }),
-      error: Internal
+      error: [...accessErrors, Internal]
     })
+      .annotate(RouteAccess, "viewer")
       .annotate(OpenApi.Summary, "Batches under way and the newest of those that are over")
       .annotate(OpenApi.Description, "Newest first, without their items."),
     HttpApiEndpoint.get("get", "/batches/:id", one)
+      .annotate(RouteAccess, "viewer")
       .annotate(OpenApi.Summary, "A batch with the state of each of its processes")
       .annotate(OpenApi.Description, "Answers at once. Batches that are over are kept for a while."),
     HttpApiEndpoint.post("cancel", "/batches/:id/cancel", one)
+      .annotate(RouteAccess, "operator")
       .annotate(OpenApi.Summary, "Cancel what has not ended of a batch")
       .annotate(
         OpenApi.Description,

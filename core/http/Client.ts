@@ -2,9 +2,8 @@
  * A client of the API, made from the same definition as the server: what it sends and gets has the types of the
  * endpoints. Whatever goes wrong is one typed error.
  */
-import { Effect, Schema } from "effect"
-import type { HttpClient } from "effect/http"
-import { HttpClientError } from "effect/http"
+import { Effect, type Redacted, Schema } from "effect"
+import { HttpClient, HttpClientError, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { transportReason } from "../supervisor/TransportReason.ts"
 import { Api } from "./Api.ts"
@@ -31,9 +30,17 @@ export type ClientError = ConsoleUnreachable | ConsoleRefused | ConsoleUnwell | 
 
 export type Client = HttpApiClient.ForApi<typeof Api>
 
-/** A client of the console at this URL, over the `HttpClient` of the surroundings. It has no timeouts of its own. */
-export const make = (baseUrl: string): Effect.Effect<Client, never, HttpClient.HttpClient> =>
-  HttpApiClient.make(Api, { baseUrl })
+/**
+ * A client of the console at this URL, over the `HttpClient` of the surroundings, in the name of whoever the token is of.
+ * It has no timeouts of its own.
+ */
+export const make = (baseUrl: string, token?: Redacted.Redacted): Effect.Effect<Client, never, HttpClient.HttpClient> =>
+  HttpApiClient.make(Api, {
+    baseUrl,
+    ...(token === undefined
+      ? {}
+      : { transformClient: HttpClient.mapRequest((request) => HttpClientRequest.bearerToken(request, token)) })
+  })
 
 /** What a call of the client fails with. */
 export type Failure = ErrorBody | Health | HttpClientError.HttpClientError | Schema.SchemaError

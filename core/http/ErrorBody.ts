@@ -6,6 +6,7 @@
  */
 import { Context, Effect, Schema } from "effect"
 import type { JoinRefused } from "../hub/Hub.ts"
+import { CurrentRequest } from "./RequestFacts.ts"
 
 const codes = [
   "invalid_request",
@@ -189,6 +190,9 @@ export const Forbidden = kind(
     "an origin that is not allowed.",
   ["forbidden", "csrf_refused", "origin_refused"]
 )
+export const OriginRefused = kind("OriginRefused", 403, "The page that asks is of an origin that is not allowed.", [
+  "origin_refused"
+])
 export const UnknownUserBody = kind("UnknownUser", 404, "There is no user of this name.", ["unknown_user"])
 export const UnknownTokenBody = kind("UnknownToken", 404, "There is no API token of this id.", ["unknown_token"])
 export const AccountConflict = kind(
@@ -222,6 +226,12 @@ export const DatabaseTimeout = kind("DatabaseTimeout", 504, "The database did no
   "database_timeout"
 ])
 
+/** What every endpoint that is not public can answer with before it does anything. */
+export const accessErrors = [Unauthorized, Forbidden, Overloaded, DatabaseAway] as const
+
+/** What every public endpoint can: pages of other origins are refused everywhere. */
+export const publicErrors = [OriginRefused, Overloaded] as const
+
 /** Id of the request that is being answered; also in its log lines and in the answer's `x-request-id`. */
 export const RequestId = Context.Reference<string>("core/http/RequestId", { defaultValue: () => "" })
 
@@ -232,18 +242,18 @@ export interface ErrorParts<Code extends ErrorCode = ErrorCode> {
   readonly details?: Readonly<Record<string, unknown>>
 }
 
-/** The body of an error, with the id of the current request. */
+/** The body of an error, with the id of the current request, whose facts tell of it from now on. */
 export const errorBody = <const Code extends ErrorCode>({ code, details, message }: ErrorParts<Code>) =>
-  Effect.map(RequestId, (request_id) => ({
-    status: "error" as const,
-    message,
-    code,
-    ...(details === undefined ? {} : { details }),
-    request_id
-  }))
+  Effect.zipWith(RequestId, CurrentRequest, (request_id, facts) => {
+    facts.code = code
+    return { status: "error" as const, message, code, ...(details === undefined ? {} : { details }), request_id }
+  })
 
 /** Why the hub admits nobody, for the answer before the upgrade. */
-export const joinRefused = ({ clientsMax, reason }: JoinRefused): ErrorParts<"too_many_clients" | "shutting_down"> => {
+export const joinRefused = ({
+  clientsMax,
+  reason
+}: JoinRefused): ErrorParts<"too_many_clients" | "shutting_down" | "overloaded"> => {
   switch (reason) {
     case "full":
       return { code: "too_many_clients", message: `the hub serves ${clientsMax} clients already` }
@@ -253,5 +263,7 @@ export const joinRefused = ({ clientsMax, reason }: JoinRefused): ErrorParts<"to
       return { code: "too_many_clients", message: "the hub serves as many clients of this user as allowed" }
     case "closing":
       return { code: "shutting_down", message: "the console is shutting down" }
+    case "memory":
+      return { code: "overloaded", message: "the console is short of memory and serves no further clients for now" }
   }
 }

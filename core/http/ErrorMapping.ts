@@ -1,15 +1,16 @@
 /** The one mapping from the typed errors of the console's services to the one shape of the API's errors (R7.2). */
 import { Effect } from "effect"
-import { HttpServerResponse } from "effect/http"
 import type { NodeError } from "../domain/NodeError.ts"
 import type { BadSelection, UnknownBatch } from "../fleet/Batches.ts"
 import type { UnknownNode, UnknownProcess } from "../fleet/Fleet.ts"
 import type { JobRefused } from "../jobs/JobPool.ts"
 import { errorBody } from "./ErrorBody.ts"
 import type { ErrorCode, ErrorParts } from "./ErrorBody.ts"
-import { errorResponse } from "./ErrorMiddleware.ts"
+import { errorResponse, withRetryAfter } from "./ErrorResponse.ts"
 
-const fail = <const Code extends ErrorCode>(parts: ErrorParts<Code>) => Effect.flatMap(errorBody(parts), Effect.fail)
+/** Fails with the body of an error. */
+export const fail = <const Code extends ErrorCode>(parts: ErrorParts<Code>) =>
+  Effect.flatMap(errorBody(parts), Effect.fail)
 
 /** `unknown_node`, 404. */
 const unknownNode = (error: UnknownNode) =>
@@ -77,7 +78,7 @@ const nodeError = (error: NodeError) => {
       const details = { retry_after_ms: reason.retryAfterMs }
       return Effect.map(
         errorResponse({ code: "node_circuit_open", message, details }),
-        HttpServerResponse.setHeader("retry-after", String(Math.max(1, Math.ceil(reason.retryAfterMs / 1000))))
+        withRetryAfter(reason.retryAfterMs)
       )
     }
     case "TimedOut":

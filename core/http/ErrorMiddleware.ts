@@ -1,21 +1,29 @@
 /**
- * Around every request: its id, its log line, and the last place where anything that went wrong becomes the one error
- * shape: unknown routes, bodies that are too large or no JSON, input that does not decode, and defects (logged with
- * their cause, answered without it).
+ * Around every request: its id, its facts, its log line, and the last place where anything that went wrong becomes the
+ * one error shape: unknown routes, bodies that are too large or no JSON, input that does not decode, defects (logged
+ * with their cause, answered without it), and the end of the console.
  */
-import { ByteSize, Cause, Effect, Random, Result, SchemaIssue } from "effect"
-import { HttpIncomingMessage, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Cause, Effect, LogLevel, Option, Random, Result, SchemaIssue } from "effect"
+import { HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
-import { errorBody, RequestId, statusByCode } from "./ErrorBody.ts"
-import type { ErrorParts } from "./ErrorBody.ts"
-import { bodyBytesMax, methodsAt, routeAt } from "./Routes.ts"
+import { monotonicMs } from "../MonotonicMs.ts"
+import { payloadTooLarge } from "./BodyChecks.ts"
+import { clientAddress, isHttps, trustedProxies } from "./ClientAddress.ts"
+import { RequestId } from "./ErrorBody.ts"
+import { errorResponse } from "./ErrorResponse.ts"
+import { refusals } from "./Refusal.ts"
+import { CurrentRequest, RequestFacts } from "./RequestFacts.ts"
+import { methodsAt, routeAt } from "./Routes.ts"
+
+export interface AnsweredOptions {
+  /** Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. */
+  readonly trustedProxies: ReadonlyArray<string>
+  /** Whether cookies are for https only; `auto` goes by how the request came. */
+  readonly cookieSecure: "auto" | "always" | "never"
+}
 
 /** A request id that a client may send along: what is safe in a log and a header. */
 const acceptableId = /^[A-Za-z0-9._-]{1,64}$/
-
-/** An error as a response; `details` name fields. */
-export const errorResponse = (parts: ErrorParts): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.map(errorBody(parts), (body) => HttpServerResponse.jsonUnsafe(body, { status: statusByCode[parts.code] }))
 
 const requestId = Effect.gen(function* () {
   const sent = (yield* HttpServerRequest.HttpServerRequest).headers["x-request-id"]
@@ -25,49 +33,105 @@ const requestId = Effect.gen(function* () {
   return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0")
 })
 
-/** Applied once, around the whole router. */
-export const middleware = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
-  Effect.flatMap(requestId, (id) =>
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => refusedBody(request) ?? app).pipe(
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodyBytesMax)),
-      Effect.catchCause(respond),
+/** Applied once, around all else. */
+export const answered = <E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+  options: AnsweredOptions
+) => {
+  const trusted = trustedProxies(options.trustedProxies)
+  return Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const id = yield* requestId
+    const facts = factsOf(request, yield* monotonicMs, trusted, options)
+    return yield* app.pipe(
       Effect.map(HttpServerResponse.setHeader("x-request-id", id)),
-      Effect.flatMap(endsConnection),
+      Effect.map((response) => endsConnection(request, response)),
+      Effect.tap((response) => tellOf(request, facts, response)),
       Effect.annotateLogs({ request_id: id }),
-      Effect.provideService(RequestId, id)
+      Effect.provideService(RequestId, id),
+      Effect.provideService(CurrentRequest, facts)
     )
+  })
+}
+
+/** Whatever goes wrong is answered. */
+export const recovered = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+  Effect.catchCause(app, respond)
+
+const factsOf = (
+  request: HttpServerRequest.HttpServerRequest,
+  startedMs: number,
+  trusted: ReadonlySet<string>,
+  { cookieSecure }: AnsweredOptions
+): RequestFacts => {
+  const hops = {
+    peer: Option.getOrUndefined(request.remoteAddress),
+    forwardedFor: request.headers["x-forwarded-for"],
+    forwardedProto: request.headers["x-forwarded-proto"]
+  }
+  const found = routeAt(request.method, pathOf(request.url))
+  const facts = new RequestFacts({
+    startedMs,
+    address: clientAddress(hops, trusted),
+    route: found?.route,
+    params: decoded(found?.params ?? {})
+  })
+  facts.cookiesSecure = cookieSecure === "always" || (cookieSecure === "auto" && isHttps(hops, trusted))
+  return facts
+}
+
+const decoded = (params: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(params).flatMap(([name, escaped]) => {
+      const value = Result.try(() => decodeURIComponent(escaped))
+      return Result.isSuccess(value) ? [[name, value.success] as const] : []
+    })
   )
 
 /**
- * A request to upgrade that is answered ends its connection, as servers do it; one who was not told would send the next
- * request on it.
+ * One line for each request: who asked for what and how it ended. Nothing that a client sent is in it as it came: no
+ * path, no query, no header.
  */
-const endsConnection = (response: HttpServerResponse.HttpServerResponse) =>
-  HttpServerRequest.HttpServerRequest.useSync(({ headers }) =>
-    headers["upgrade"] === undefined ? response : HttpServerResponse.setHeader(response, "connection", "close")
+const tellOf = (
+  { method }: HttpServerRequest.HttpServerRequest,
+  facts: RequestFacts,
+  { status }: HttpServerResponse.HttpServerResponse
+) => {
+  const { address, code, principal, reason, route, startedMs } = facts
+  const isRefusal = code !== undefined && refusals.has(code)
+  return Effect.flatMap(LogLevel.isEnabled(isRefusal ? "Info" : "Debug"), (enabled) =>
+    enabled
+      ? Effect.flatMap(monotonicMs, (nowMs) =>
+          (isRefusal ? Effect.logInfo("request refused") : Effect.logDebug("request")).pipe(
+            Effect.annotateLogs({
+              method,
+              route: route?.name ?? "none",
+              status,
+              took_ms: Math.round(nowMs - startedMs),
+              ...(principal === undefined ? {} : { actor: principal.actor }),
+              ...(address === undefined ? {} : { address }),
+              ...(code === undefined ? {} : { code }),
+              ...(reason === undefined ? {} : { reason })
+            })
+          )
+        )
+      : Effect.void
   )
-
-const payloadTooLarge = errorResponse({
-  code: "payload_too_large",
-  message: `the request body is larger than ${bodyBytesMax} bytes`,
-  details: { bytes_max: bodyBytesMax }
-})
-
-/** The answer to a body that is not worth reading, by its headers; none when it is, or the endpoint reads none. */
-const refusedBody = ({ headers, method, url }: HttpServerRequest.HttpServerRequest) => {
-  const { hasBody = false, isApi = false } = routeAt(method, pathOf(url))?.route ?? {}
-  if (isApi && Number(headers["content-length"] ?? 0) > bodyBytesMax) return payloadTooLarge
-  const type = headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase()
-  return hasBody && type !== undefined && type !== "application/json"
-    ? errorResponse({ code: "unsupported_media_type", message: "the request body has to be application/json" })
-    : undefined
 }
+
+/**
+ * A request to upgrade that is answered ends its connection, as servers do it; one who was not told would send the next
+ * request on it. So does one that the end of the console cut off.
+ */
+const endsConnection = (
+  { headers }: HttpServerRequest.HttpServerRequest,
+  response: HttpServerResponse.HttpServerResponse
+) => (headers["upgrade"] === undefined ? response : HttpServerResponse.setHeader(response, "connection", "close"))
 
 const respond = <E>(
   cause: Cause.Cause<E>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> => {
-  // The client is gone, or the console goes: there is nobody to answer.
-  if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+  if (Cause.hasInterruptsOnly(cause)) return ofInterrupt(cause)
   for (const reason of cause.reasons) {
     const error: unknown = reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined
     if (HttpServerError.isHttpServerError(error)) return ofServerError(error, cause)
@@ -76,6 +140,19 @@ const respond = <E>(
   }
   return internal(cause)
 }
+
+/** The client is gone, and there is nobody to answer; or the console ends, which a WebSocket is told by its close. */
+const ofInterrupt = ({ reasons }: Cause.Cause<unknown>) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
+    headers["upgrade"] !== undefined || reasons.some(({ annotations }) => annotations.has(clientAbort))
+      ? Effect.failCause(Cause.fromReasons<never>(reasons.filter(Cause.isInterruptReason)))
+      : Effect.map(
+          errorResponse({ code: "shutting_down", message: "the console is shutting down" }),
+          HttpServerResponse.setHeader("connection", "close")
+        )
+  )
+
+const clientAbort = HttpServerError.ClientAbort.key
 
 const isSchemaError = (error: unknown): error is HttpApiError.HttpApiSchemaError =>
   HttpApiError.HttpApiSchemaError.is(error)

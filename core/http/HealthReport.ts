@@ -34,4 +34,10 @@ export const healthReport = (components: ReadonlyArray<ComponentHealth>, nodes: 
 /** A component works badly enough that whoever asks should be told by the status of the answer. */
 export const isUnhealthy = ({ status }: Health): boolean => status === "failing" || status === "failed"
 
+/** The same for those who have not logged in: no word of what went wrong, which may name hosts and paths. */
+export const withoutDetail = (health: Health): Health => ({
+  ...health,
+  components: health.components.map(({ name, status }) => ({ name, status }))
+})
+
 const isoTime = (ms: number): string => DateTime.formatIso(DateTime.makeUnsafe(ms))

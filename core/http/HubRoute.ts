@@ -1,8 +1,8 @@
 /** `GET /api/ws`: upgrades to the hub. Refusals happen before the upgrade and in the one error shape. */
-import { Effect, Layer, Option, Schema, SchemaIssue } from "effect"
+import { Effect, Layer, Schema, SchemaIssue } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Socket } from "effect/socket"
-import { ClientUser } from "../hub/ClientUser.ts"
+import { CurrentPrincipal } from "../domain/Access.ts"
 import * as Heartbeat from "../hub/Heartbeat.ts"
 import type { Client, Joining } from "../hub/Hub.ts"
 import { Topic } from "../hub/Protocol.ts"
@@ -11,7 +11,8 @@ import { serve, withClient } from "../hub/Session.ts"
 import type { SessionOptions } from "../hub/Session.ts"
 import { joinRefused } from "./ErrorBody.ts"
 import type { ErrorParts } from "./ErrorBody.ts"
-import { errorResponse } from "./ErrorMiddleware.ts"
+import { errorResponse } from "./ErrorResponse.ts"
+import { CurrentRequest } from "./RequestFacts.ts"
 import { hubPath } from "./Routes.ts"
 
 export const layer = (options: SessionOptions) =>
@@ -40,8 +41,8 @@ const readJoining = Effect.fnUntraced(function* (
   }
   const asked = yield* Effect.result(readQuery)
   if (asked._tag === "Failure") return invalidQuery(asked.failure)
-  const address = Option.getOrUndefined(request.remoteAddress)
-  return { ...toJoining(asked.success), address, user: yield* ClientUser }
+  const { address } = yield* CurrentRequest
+  return { ...toJoining(asked.success), address, principal: yield* CurrentPrincipal }
 })
 
 /** Serves a client until its session ends. The response is for the log only, the connection has had its answer. */

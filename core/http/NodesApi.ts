@@ -5,6 +5,7 @@ import { NodeView } from "../domain/Node.ts"
 import { ProcessInfo } from "../domain/Process.ts"
 import { ConfigDiff, UpdateResult } from "../domain/Update.ts"
 import {
+  accessErrors,
   Internal,
   InvalidRequest,
   NodeFailed,
@@ -15,6 +16,7 @@ import {
   UnknownNodeBody
 } from "./ErrorBody.ts"
 import { PathName } from "./PathName.ts"
+import { RouteAccess } from "./RouteAccess.ts"
 
 const Environment = Schema.String.check(
   Schema.isMinLength(1, { message: "expected the name of an environment, got nothing" }),
@@ -24,10 +26,11 @@ const Environment = Schema.String.check(
 const params = { node: PathName.annotate({ description: "Name of the node" }) }
 
 /** What a look at one node answers with when it goes wrong. */
-const lookErrors = [InvalidRequest, UnknownNodeBody, Internal] as const
+const lookErrors = [...accessErrors, InvalidRequest, UnknownNodeBody, Internal] as const
 
 /** What a conversation with a node answers with when it goes wrong. */
 const nodeErrors = [
+  ...accessErrors,
   InvalidRequest,
   UnknownNodeBody,
   NodeRefused,
@@ -45,14 +48,17 @@ export class NodesApi extends HttpApiGroup.make("nodes")
         environment: Schema.optionalKey(Environment.annotate({ description: "Only nodes of this environment" }))
       },
       success: Schema.Struct({ nodes: Schema.Array(NodeView) }),
-      error: [InvalidRequest, Internal]
+      error: [...accessErrors, InvalidRequest, Internal]
     })
+      .annotate(RouteAccess, "viewer")
       .annotate(OpenApi.Summary, "All nodes with their status")
       .annotate(OpenApi.Description, "Answers at once from what is known, also while nodes are away."),
     HttpApiEndpoint.get("get", "/nodes/:node", { params, success: NodeView, error: lookErrors })
+      .annotate(RouteAccess, "viewer")
       .annotate(OpenApi.Summary, "One node")
       .annotate(OpenApi.Description, "As it is known; `stale` says whether what is shown of its processes is fresh."),
     HttpApiEndpoint.post("refresh", "/nodes/:node/refresh", { params, success: NodeView, error: lookErrors })
+      .annotate(RouteAccess, "operator")
       .annotate(OpenApi.Summary, "Ask a node now")
       .annotate(
         OpenApi.Description,
@@ -64,15 +70,18 @@ export class NodesApi extends HttpApiGroup.make("nodes")
       success: Schema.Struct({ processes: Schema.Array(ProcessInfo) }),
       error: lookErrors
     })
+      .annotate(RouteAccess, "viewer")
       .annotate(OpenApi.Summary, "The processes of a node as last reported")
       .annotate(OpenApi.Description, "In the node's order. Of a node that is down: as they were last seen."),
     HttpApiEndpoint.get("previewUpdate", "/nodes/:node/update", { params, success: ConfigDiff, error: nodeErrors })
+      .annotate(RouteAccess, "viewer")
       .annotate(OpenApi.Summary, "What an update would change")
       .annotate(
         OpenApi.Description,
         "Lets the node read its configuration files and compares them with what it runs. Starts and stops nothing."
       ),
     HttpApiEndpoint.post("update", "/nodes/:node/update", { params, success: UpdateResult, error: nodeErrors })
+      .annotate(RouteAccess, "operator")
       .annotate(OpenApi.Summary, "Bring a node to its configuration files")
       .annotate(
         OpenApi.Description,

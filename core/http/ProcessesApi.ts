@@ -5,6 +5,7 @@ import { LogChannel, LogChunk, logBytesMax } from "../domain/Log.ts"
 import { OperationResult, SignalName, stdinCharactersMax } from "../domain/Operation.ts"
 import { ProcessInfo } from "../domain/Process.ts"
 import {
+  accessErrors,
   Internal,
   InvalidRequest,
   NodeFailed,
@@ -18,6 +19,7 @@ import {
   UnsupportedMediaType
 } from "./ErrorBody.ts"
 import { PathName } from "./PathName.ts"
+import { RouteAccess } from "./RouteAccess.ts"
 
 /** Bytes of a log that are read when no `length` is given. */
 export const logLengthDefault = 65_536
@@ -48,6 +50,7 @@ const wholeNumber = (minimum: number, maximum: number) =>
   ).annotate({ message: `expected a whole number from ${minimum} to ${maximum}` })
 
 const nodeErrors = [
+  ...accessErrors,
   InvalidRequest,
   UnknownNodeBody,
   UnknownProcessBody,
@@ -66,8 +69,9 @@ export class ProcessesApi extends HttpApiGroup.make("processes")
     HttpApiEndpoint.get("get", "/nodes/:node/processes/:group/:name", {
       params,
       success: ProcessInfo,
-      error: [InvalidRequest, UnknownNodeBody, UnknownProcessBody, Internal]
+      error: [...accessErrors, InvalidRequest, UnknownNodeBody, UnknownProcessBody, Internal]
     })
+      .annotate(RouteAccess, "viewer")
       .annotate(OpenApi.Summary, "One process as last reported")
       .annotate(OpenApi.Description, "Times are unix seconds of the node's own clock; an uptime is `now - start`."),
     HttpApiEndpoint.get("readLog", "/nodes/:node/processes/:group/:name/log", {
@@ -80,6 +84,7 @@ export class ProcessesApi extends HttpApiGroup.make("processes")
       success: LogChunk,
       error: nodeErrors
     })
+      .annotate(RouteAccess, "viewer")
       .annotate(OpenApi.Summary, "A stretch of a log")
       .annotate(
         OpenApi.Description,
@@ -91,6 +96,7 @@ export class ProcessesApi extends HttpApiGroup.make("processes")
       success: OperationResult,
       error: nodeErrors
     })
+      .annotate(RouteAccess, "operator")
       .annotate(OpenApi.Summary, "Start, stop or restart a process, or empty its logs")
       .annotate(
         OpenApi.Description,
@@ -104,6 +110,7 @@ export class ProcessesApi extends HttpApiGroup.make("processes")
       success: OperationResult,
       error: withBody
     })
+      .annotate(RouteAccess, "operator")
       .annotate(OpenApi.Summary, "Send a signal to a process")
       .annotate(OpenApi.Description, "Answers when the node has sent it. Sent again, the process gets another one."),
     HttpApiEndpoint.post("stdin", "/nodes/:node/processes/:group/:name/stdin", {
@@ -112,6 +119,7 @@ export class ProcessesApi extends HttpApiGroup.make("processes")
       success: OperationResult,
       error: withBody
     })
+      .annotate(RouteAccess, "operator")
       .annotate(OpenApi.Summary, "Write to the standard input of a process")
       .annotate(OpenApi.Description, "Answers when the node has taken it. Sent again, it is written again.")
   )

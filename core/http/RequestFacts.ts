@@ -4,6 +4,7 @@
  */
 import { Context } from "effect"
 import type { Principal } from "../domain/Access.ts"
+import type { ActivityOutcome } from "../domain/ActivityEntry.ts"
 import type { Route } from "./Routes.ts"
 
 export class RequestFacts {
@@ -20,8 +21,14 @@ export class RequestFacts {
   claimed: string | undefined
   /** For the activity log: what the path does not tell. */
   detail: string | undefined
+  /** For the activity log: what came of it, where a success of the answer does not tell. */
+  outcome: ActivityOutcome | undefined
   /** Code of the error that is answered. */
   code: string | undefined
+  /** Why somebody was refused; for the log, never for an answer. */
+  reason: string | undefined
+  /** Whether cookies for this client may be sent over https only. */
+  cookiesSecure = false
 
   constructor(request: Pick<RequestFacts, "startedMs" | "address" | "route" | "params">) {
     this.startedMs = request.startedMs

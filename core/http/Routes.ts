@@ -73,7 +73,7 @@ const collectRoutes = (): ReadonlyArray<Route> => {
     onEndpoint: ({ endpoint, group, mergedAnnotations }) => {
       found.push(
         route({
-          name: `${group.identifier}.${endpoint.name}`,
+          name: `${group.identifier}.${endpoint.identifier}`,
           method: endpoint.method,
           path: endpoint.path,
           access: Context.get(mergedAnnotations, RouteAccess),

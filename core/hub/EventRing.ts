@@ -47,6 +47,12 @@ export class EventRing {
     return seq > due ? { _tag: "New", kept, hole: { from: due, to: seq - 1 } } : { _tag: "New", kept }
   }
 
+  /** Forgets what it keeps, and goes on from there. */
+  clear(): void {
+    this.slots.length = 0
+    this.first = this.seq + 1
+  }
+
   /** Number of the newest event. */
   get seq(): number {
     return this.last ?? 0

@@ -6,11 +6,14 @@
  * - One cleanup fiber removes clients. Whoever finds that a client has to go (its session, the broadcast, the
  *   heartbeat, shutdown) only asks for it: at most once a client, so what waits for the fiber is bounded.
  * - The last numbered events are kept: a client that comes back is sent what it missed instead of a snapshot.
+ * - A client is told only of what its principal sees. Its rights are looked at again as it joins, as it subscribes, when
+ *   they are said to have changed, and once in a while; with others than before it is let go, and told nothing more.
  */
 import { Context, Deferred, Effect, Layer, Random, Schema, Scope } from "effect"
 import { EventBus } from "../bus/EventBus.ts"
 import type { BusEvent } from "../bus/BusEvent.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import { seenSnapshot } from "../fleet/FleetSight.ts"
 import { LogFollow } from "../fleet/LogFollow.ts"
 import { Components } from "../health/Components.ts"
 import * as Cleanup from "./Cleanup.ts"
@@ -22,6 +25,8 @@ import * as OutFrame from "./OutFrame.ts"
 import type { Outbox, SlowClientPolicy } from "./Outbox.ts"
 import { goingAway, wants } from "./Protocol.ts"
 import type { CloseReason, Subscription } from "./Protocol.ts"
+import * as Review from "./Review.ts"
+import { frameFor, streamFor } from "./Sight.ts"
 
 export interface HubOptions {
   readonly clientsMax: number
@@ -39,16 +44,22 @@ export interface HubOptions {
   readonly closeTimeoutMs: number
 }
 
-/** No client is admitted: as many as allowed are connected, in all or from there, or the console shuts down. */
+/**
+ * No client is admitted: as many as allowed are connected, in all or from there, the console shuts down, or it is short
+ * of memory.
+ */
 export class JoinRefused extends Schema.TaggedError<JoinRefused>()("JoinRefused", {
-  reason: Schema.Literals(["full", "closing", "address", "user"]),
+  reason: Schema.Literals(["full", "closing", "address", "user", "memory"]),
   /** The limit that is reached. */
   clientsMax: Schema.Int
 }) {}
 
 /** Who joins, and with what. */
 export interface Joining extends Origin {
-  /** The last event that it knows, and of which stream; without a stream that of this console is meant. */
+  /**
+   * The last event that it knows, and of which stream; without a stream that of this console is meant, as one sees it
+   * who sees everything.
+   */
   readonly since?: number | undefined
   readonly stream?: string | undefined
   /** What it wants from the start; logs are followed only later. */
@@ -104,6 +115,12 @@ export class Hub extends Context.Service<
      */
     readonly join: (joining?: Joining) => Effect.Effect<Client, JoinRefused>
     readonly counts: Effect.Effect<HubCounts>
+    /** Rights of these users have changed: lets those of their clients go that have others now. Waits for nobody. */
+    readonly rightsChanged: (userIds: ReadonlySet<string>) => Effect.Effect<void>
+    /** Gives up the events that it keeps for clients that come back: these take the snapshot. */
+    readonly shed: Effect.Effect<void>
+    /** From now on, whether clients are refused for want of memory. */
+    readonly refuseJoins: (refuses: boolean) => Effect.Effect<void>
     /** Admits nobody any more, asks all clients to leave, and waits a bounded time until their sessions are over. */
     readonly close: Effect.Effect<void>
   }
@@ -150,38 +167,55 @@ export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | F
       // Events of before are in the snapshot of every client; only what is lost from here on is a hole.
       ring.begin((yield* fleet.snapshot).seq)
 
-      const greeting = { stream, heartbeat_ms: options.heartbeatIntervalMs }
+      const review = yield* Review.make(members, options.heartbeatIntervalMs)
       const greet = (member: Member, joining: Joining) =>
         Effect.suspend(() => {
-          const hello = (resumed: boolean) => OutFrame.plain({ type: "hello", client: member.id, ...greeting, resumed })
+          const { limited, id: client } = member
+          const own = streamFor(stream, limited)
+          const hello = (resumed: boolean) =>
+            OutFrame.plain({
+              type: "hello",
+              client,
+              stream: own,
+              heartbeat_ms: options.heartbeatIntervalMs,
+              resumed
+            })
           // One atomic step: what is broadcast next is the event after the last of these.
-          const missed = missedBy(ring, stream, joining)
+          const missed = isOfStream(joining, own, review.neverLimited(member)) ? ring.after(joining.since) : undefined
           if (missed !== undefined) {
             const wanted = missed.filter(({ event }) => wants(member.subscription, event))
-            member.outbox.open([hello(true), ...wanted.map(({ frame }) => frame)], ring.seq)
+            const frames = wanted.flatMap(({ event, frame }) => frameFor(limited, event, frame) ?? [])
+            member.outbox.open([hello(true), ...frames], ring.seq)
             return Effect.void
           }
           // The client is a member before the snapshot is taken: what is broadcast in between waits in its outbox, so
           // that nothing falls between the snapshot and the first event.
-          return Effect.map(fleet.snapshot, (snapshot) =>
-            member.outbox.open([hello(false), OutFrame.plain({ type: "snapshot", ...snapshot })], snapshot.seq)
-          )
+          return Effect.map(fleet.snapshot, (snapshot) => {
+            const seen = seenSnapshot(limited, snapshot)
+            member.outbox.open([hello(false), OutFrame.plain({ type: "snapshot", ...seen })], seen.seq)
+          })
         })
 
       const join = (joining: Joining = {}) =>
         Effect.uninterruptible(
           Effect.gen(function* () {
-            const { address, subscription = {}, user } = joining
-            const member = members.admit({ address, user }, subscription)
+            const member = yield* review.admit(joining)
             if (isRefusal(member)) return yield* new JoinRefused(member)
             yield* greet(member, joining)
-            return new MemberClient(members, leases, member)
+            return new MemberClient(members, leases, review, member)
           })
         )
 
       const close = shutdown(members, options.closeTimeoutMs)
       yield* Scope.addFinalizer(scope, close)
-      return Hub.of({ join, close, counts })
+      return Hub.of({
+        join,
+        close,
+        counts,
+        rightsChanged: review.changed,
+        shed: Effect.sync(() => ring.clear()),
+        refuseJoins: (refuses) => Effect.sync(() => void (members.isShortOfMemory = refuses))
+      })
     })
   )
 
@@ -193,11 +227,9 @@ const drawStream = Effect.map(
 
 const isRefusal = (admitted: Member | Refusal): admitted is Refusal => "reason" in admitted
 
-/** The events that it missed; undefined when it has to take the snapshot. */
-const missedBy = (ring: EventRing, stream: string, joining: Joining) =>
-  joining.since === undefined || (joining.stream !== undefined && joining.stream !== stream)
-    ? undefined
-    : ring.after(joining.since)
+/** Whether it comes back to the stream that it left. */
+const isOfStream = (joining: Joining, own: string, mayOmit: boolean): joining is Joining & { readonly since: number } =>
+  joining.since !== undefined && (joining.stream === undefined ? mayOmit : joining.stream === own)
 
 /**
  * Puts the event into the outboxes; gives the numbers of events that were lost before it. One atomic step, the look at
@@ -231,11 +263,13 @@ const report = (broadcasting: Effect.Effect<OutFrame.Gap | undefined>, component
 class MemberClient implements Client {
   private readonly members: Members
   private readonly leases: LogLeases.LogLeases
+  private readonly review: Review.Review
   private readonly member: Member
 
-  constructor(members: Members, leases: LogLeases.LogLeases, member: Member) {
+  constructor(members: Members, leases: LogLeases.LogLeases, review: Review.Review, member: Member) {
     this.members = members
     this.leases = leases
+    this.review = review
     this.member = member
   }
 
@@ -248,7 +282,7 @@ class MemberClient implements Client {
   }
 
   subscribe(subscription: Subscription): Effect.Effect<void> {
-    return this.leases.subscribe(this.member, subscription)
+    return Effect.andThen(this.review.look(this.member), this.leases.subscribe(this.member, subscription))
   }
 
   send(text: string): Effect.Effect<void> {

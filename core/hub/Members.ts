@@ -8,13 +8,16 @@
  */
 import { Deferred, Exit, Latch, type Scope } from "effect"
 import type { BusEvent } from "../bus/BusEvent.ts"
+import type { Principal } from "../domain/Access.ts"
 import type { FollowedPiece, LogId } from "../domain/Log.ts"
+import { limitsOf } from "../fleet/FleetSight.ts"
 import * as LogHole from "./LogHole.ts"
 import * as OutFrame from "./OutFrame.ts"
 import { Outbox } from "./Outbox.ts"
 import type { OutboxOptions, Sent } from "./Outbox.ts"
 import { logKey, slowClient, wants, wantsNumbered } from "./Protocol.ts"
 import type { CloseReason, Subscription } from "./Protocol.ts"
+import { frameFor } from "./Sight.ts"
 
 export interface Limits {
   readonly clientsMax: number
@@ -25,12 +28,12 @@ export interface Limits {
 /** On whose behalf a client comes; what is not known is not limited. */
 export interface Origin {
   readonly address?: string | undefined
-  readonly user?: string | undefined
+  readonly principal?: Principal | undefined
 }
 
 /** Why a client is not admitted, and the limit. */
 export interface Refusal {
-  readonly reason: "full" | "closing" | "address" | "user"
+  readonly reason: "full" | "closing" | "address" | "user" | "memory"
   readonly clientsMax: number
 }
 
@@ -38,6 +41,8 @@ export interface Member {
   readonly id: number
   readonly outbox: Outbox
   readonly origin: Origin
+  /** The principal, when there is anything that it does not see. */
+  readonly limited: Principal | undefined
   readonly closing: Deferred.Deferred<CloseReason>
   readonly gone: Deferred.Deferred<void>
   readonly left: Deferred.Deferred<void>
@@ -75,6 +80,8 @@ export class Members {
   joined = 0
   slow = 0
   refused = 0
+  /** Nobody is admitted for want of memory. */
+  isShortOfMemory = false
   private readonly limits: Limits
   private readonly outboxOptions: OutboxOptions
   private readonly members = new Map<number, Member>()
@@ -103,6 +110,7 @@ export class Members {
       id: ++this.joined,
       outbox: new Outbox(this.outboxOptions, this.sent),
       origin,
+      limited: limitsOf(origin.principal),
       closing: Deferred.makeUnsafe(),
       gone: Deferred.makeUnsafe(),
       left: Deferred.makeUnsafe(),
@@ -113,13 +121,15 @@ export class Members {
     this.sessions.set(member.id, member.left)
     this.walk = undefined
     count(this.byAddress, origin.address, 1)
-    count(this.byUser, origin.user, 1)
+    count(this.byUser, origin.principal?.userId, 1)
     return member
   }
 
-  private refusal({ address, user }: Origin): Refusal | undefined {
+  private refusal({ address, principal }: Origin): Refusal | undefined {
     const { clientsMax, clientsPerAddressMax, clientsPerUserMax } = this.limits
+    const user = principal?.userId
     if (this.closed) return { reason: "closing", clientsMax }
+    if (this.isShortOfMemory) return { reason: "memory", clientsMax }
     if (this.members.size >= clientsMax) return { reason: "full", clientsMax }
     if (address !== undefined && (this.byAddress.get(address) ?? 0) >= clientsPerAddressMax) {
       return { reason: "address", clientsMax: clientsPerAddressMax }
@@ -130,9 +140,13 @@ export class Members {
     return undefined
   }
 
-  /** Puts the event into the outboxes of those that want it. */
+  /** Puts the event into the outboxes of those that want it, as far as they see it. */
   broadcast(event: BusEvent, frame: OutFrame.OutFrame): void {
-    for (const member of this.all()) if (wants(member.subscription, event)) this.push(member, frame)
+    for (const member of this.all()) {
+      if (!wants(member.subscription, event)) continue
+      const due = frameFor(member.limited, event, frame)
+      if (due !== undefined) this.push(member, due)
+    }
   }
 
   /** Tells all that could have wanted them of events that were lost. */
@@ -170,7 +184,7 @@ export class Members {
     answer: OutFrame.OutFrame,
     lease: () => Scope.Closeable
   ): LogChanges {
-    if (!this.members.has(member.id)) return noChanges
+    if (!this.members.has(member.id) || member.outbox.isShut) return noChanges
     member.subscription = subscription
     const ended: Array<Scope.Closeable> = []
     for (const key of member.logs?.keys() ?? []) {
@@ -211,6 +225,12 @@ export class Members {
     return true
   }
 
+  /** Has it go without another word about the fleet, whatever waits for it, and whatever was asked of it before. */
+  bar(member: Member, reason: CloseReason): void {
+    member.outbox.shut()
+    this.dismiss(member, reason)
+  }
+
   /** Those that leave and were not taken yet. */
   takeLeaving(): ReadonlyArray<Member> {
     const { leaving } = this
@@ -224,7 +244,7 @@ export class Members {
     if (!this.members.delete(member.id)) return []
     this.walk = undefined
     count(this.byAddress, member.origin.address, -1)
-    count(this.byUser, member.origin.user, -1)
+    count(this.byUser, member.origin.principal?.userId, -1)
     const leases = [...(member.logs?.values() ?? [])]
     for (const key of Array.from(member.logs?.keys() ?? [])) this.unfollow(member, key)
     return leases
@@ -258,7 +278,8 @@ export class Members {
     return all
   }
 
-  private all(): ReadonlyArray<Member> {
+  /** All of them; the same list as long as nobody comes or goes. */
+  all(): ReadonlyArray<Member> {
     return (this.walk ??= [...this.members.values()])
   }
 }

@@ -13,6 +13,8 @@
  *   there to make room.
  *
  * Once it has refused a frame it refuses all: nothing follows a hole that the client was not told of.
+ *
+ * One that was shut holds nothing and takes nothing: whoever it is for may not be told any more.
  */
 import { gap as gapFrame } from "./OutFrame.ts"
 import type { Gap, OutFrame } from "./OutFrame.ts"
@@ -50,6 +52,7 @@ export class Outbox {
   /** Of `frames`. */
   private bytes = 0
   private refused = false
+  private shutFor = false
   private missed: Gap | undefined
   /** Frames that stand in the place of pieces of logs that were dropped, one a log; they take no place of others. */
   private notes: ReadonlyArray<OutFrame> = nothing
@@ -86,6 +89,7 @@ export class Outbox {
    * to that number are dropped, those that wait here and those that still come.
    */
   open(first: ReadonlyArray<OutFrame>, seq: number): void {
+    if (this.shutFor) return
     this.skipUpTo = seq
     this.opening = first
     this.frames = this.frames.flatMap((frame) => this.without(frame) ?? [])
@@ -95,6 +99,21 @@ export class Outbox {
       missed === undefined || missed.to <= seq ? undefined : { from: Math.max(missed.from, seq + 1), to: missed.to }
     this.opened = true
     this.taker?.wake()
+  }
+
+  /** Drops all that waits and lets nothing in any more. */
+  shut(): void {
+    this.shutFor = true
+    this.refused = true
+    this.opening = nothing
+    this.frames = []
+    this.bytes = 0
+    this.missed = undefined
+    this.notes = nothing
+  }
+
+  get isShut(): boolean {
+    return this.shutFor
   }
 
   /** All frames waiting, in order; none when it is empty or not open yet. */

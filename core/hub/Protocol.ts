@@ -94,7 +94,11 @@ export const CloseCode = {
   /** Nothing was heard from the client for too long. */
   heartbeat: 4002,
   /** The client sends more frames a second than allowed. */
-  tooManyFrames: 4003
+  tooManyFrames: 4003,
+  /** What the client was let in by lets nobody in any more. */
+  signedOut: 4004,
+  /** Whoever it is sees more, or less, than before. */
+  rightsChanged: 4005
 } as const
 
 /** How a client was closed, or closed itself. */
@@ -104,5 +108,9 @@ export interface CloseReason {
 }
 
 export const slowClient: CloseReason = { code: CloseCode.slowClient, reason: "too slow: the outbox is full" }
+
+export const signedOut: CloseReason = { code: CloseCode.signedOut, reason: "signed out" }
+
+export const rightsChanged: CloseReason = { code: CloseCode.rightsChanged, reason: "rights changed; connect again" }
 
 export const goingAway: CloseReason = { code: CloseCode.goingAway, reason: "the console shuts down" }

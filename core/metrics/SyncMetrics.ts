@@ -6,6 +6,7 @@
  * from the code, not from users: each name is a series.
  */
 import { Clock, Context, Effect, Layer, Metric, Option, Semaphore } from "effect"
+import { sync } from "./Families.ts"
 import { timeReport } from "./SyncReport.ts"
 import type { SyncReport } from "./SyncReport.ts"
 
@@ -41,30 +42,27 @@ export class SyncMetrics extends Context.Service<
   }
 >()("core/metrics/SyncMetrics") {}
 
-/** Seconds. From what nobody notices to what everybody does. */
-const boundaries = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
-
 const warnEveryMs = 60_000
 const msPerSecond = 1000
 const nanosPerMilli = 1_000_000
 
 const permitWait = (name: string) =>
-  Metric.histogram("muster_permit_wait_seconds", {
-    description: "Time that was waited for a permit",
+  Metric.histogram(sync.permitWait.name, {
+    description: sync.permitWait.help,
     attributes: { name },
-    boundaries
+    boundaries: sync.permitWait.boundaries
   })
 
 const handlerTime = (handler: string) =>
-  Metric.histogram("muster_handler_seconds", {
-    description: "Time that a handler took",
+  Metric.histogram(sync.handler.name, {
+    description: sync.handler.help,
     attributes: { handler },
-    boundaries
+    boundaries: sync.handler.boundaries
   })
 
 const blockedSends = (name: string) =>
-  Metric.counter("muster_blocked_sends_total", {
-    description: "Times that a sender had to wait for room",
+  Metric.counter(sync.blockedSends.name, {
+    description: sync.blockedSends.help,
     attributes: { name },
     incremental: true
   })
@@ -74,8 +72,8 @@ const queueDepth = (name: string, priority: string) => ({
   priority,
   /** The most that was ever seen; a gauge only knows the last. */
   max: 0,
-  gauge: Metric.gauge("muster_queue_depth", {
-    description: "What waits in a queue",
+  gauge: Metric.gauge(sync.queueDepth.name, {
+    description: sync.queueDepth.help,
     attributes: { name, priority }
   })
 })

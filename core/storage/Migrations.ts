@@ -26,7 +26,12 @@ export const migrations = {
     yield* sql`CREATE TABLE sessions (
       id TEXT PRIMARY KEY,
       user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+      family_digest TEXT NOT NULL UNIQUE,
       refresh_digest TEXT NOT NULL,
+      previous_digest TEXT,
+      salt TEXT NOT NULL,
+      csrf_token TEXT NOT NULL,
+      rotated_ms BIGINT NOT NULL,
       created_ms BIGINT NOT NULL,
       expires_ms BIGINT NOT NULL,
       address TEXT,
@@ -50,6 +55,13 @@ export const migrations = {
       secret TEXT NOT NULL,
       created_ms BIGINT NOT NULL
     )`
+    // One row, which every change of the tables above changes too: of two that go by the same version, one is refused.
+    yield* sql`CREATE TABLE accounts_version (
+      id BIGINT PRIMARY KEY,
+      version BIGINT NOT NULL,
+      change_id TEXT NOT NULL
+    )`
+    yield* sql`INSERT INTO accounts_version (id, version, change_id) VALUES (1, 0, '')`
   }),
   "0002_activity": Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -60,6 +72,7 @@ export const migrations = {
     })
     yield* sql`CREATE TABLE activity (
       id ${key},
+      uid TEXT NOT NULL UNIQUE,
       at_ms BIGINT NOT NULL,
       actor TEXT NOT NULL,
       address TEXT,
@@ -69,7 +82,8 @@ export const migrations = {
       outcome TEXT NOT NULL,
       code TEXT,
       detail TEXT,
-      request_id TEXT
+      request_id TEXT,
+      search TEXT NOT NULL
     )`
     yield* sql`CREATE INDEX activity_at_ms ON activity (at_ms)`
     yield* sql`CREATE INDEX activity_actor ON activity (actor, id)`

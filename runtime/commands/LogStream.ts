@@ -1,6 +1,6 @@
 /** Follows a log over the WebSocket of a console. */
 import * as NodeWS from "@effect/platform-node/NodeWS"
-import { Console, Effect, Option, Schema } from "effect"
+import { Console, Effect, Option, Redacted, Schema } from "effect"
 import { Socket } from "effect/socket"
 import { formatLogId, LogEvent } from "../../core/domain/Log.ts"
 import type { LogId } from "../../core/domain/Log.ts"
@@ -18,6 +18,8 @@ const openMsMax = 10_000
 const beganMsMax = 2_000
 
 export interface FollowOptions {
+  /** Of whoever follows. */
+  readonly token: Redacted.Redacted | undefined
   /** What was read of the log beforehand. */
   readonly read: string
   /** How much of what was there before to show. */
@@ -42,7 +44,10 @@ export const follow = (
   options: FollowOptions
 ): Effect.Effect<never, ExitStatus | Output.OutputClosed> =>
   Effect.gen(function* () {
-    const socket = yield* Socket.makeWebSocket(`${url.replace(/^http/, "ws")}${hubPath}`, { openTimeout: openMsMax })
+    const socket = yield* Socket.makeWebSocket(`${url.replace(/^http/, "ws")}${hubPath}`, {
+      openTimeout: openMsMax,
+      ...(options.token === undefined ? {} : { headers: { authorization: `Bearer ${Redacted.value(options.token)}` } })
+    })
     const reader = yield* socket.reader
     const writer = yield* socket.writer
     const send = (frame: unknown) => writer.write(JSON.stringify(frame))

@@ -1,12 +1,13 @@
 /** What the commands against a running console have in common: where it is, and how its errors end a command. */
-import { Effect, Option, type Scope } from "effect"
+import { Effect, type FileSystem, Option, type Redacted, type Scope } from "effect"
 import { Flag } from "effect/cli"
-import type { HttpClient } from "effect/http"
+import { HttpClient } from "effect/http"
 import * as Client from "../../core/http/Client.ts"
 import type { ErrorCode } from "../../core/http/ErrorBody.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import * as NodeHttpClient from "../NodeHttpClient.ts"
 import { printable } from "../Printable.ts"
+import * as Session from "./Session.ts"
 import { wrongUsage } from "./Usage.ts"
 
 const urlDefault = "http://127.0.0.1:8080"
@@ -28,31 +29,55 @@ export interface Remote {
   /** Without a `/` at its end. */
   readonly url: string
   readonly client: Client.Client
+  /** For what is asked beside the client; undefined for nobody in particular. */
+  readonly token: Redacted.Redacted | undefined
   /** A call of the client; fails with the exit status of the command and a line for its user. */
   readonly ask: <A, R>(call: Effect.Effect<A, Client.Failure, R>, timeoutMs?: number) => Effect.Effect<A, ExitStatus, R>
 }
 
-/** Does something with the console that the flag, or the environment, names. */
+type Within<R> = Exclude<Exclude<R, Scope.Scope>, HttpClient.HttpClient> | FileSystem.FileSystem
+
+/** Does something with the console that the flag, or the environment, names, in the name of whoever is logged in. */
 export const withRemote = <A, R>(
   given: Option.Option<string>,
   use: (remote: Remote) => Effect.Effect<A, ExitStatus, R>
-): Effect.Effect<A, ExitStatus, Exclude<Exclude<R, Scope.Scope>, HttpClient.HttpClient>> =>
-  Effect.gen(function* () {
-    const url = yield* urlOf(given)
-    const client = yield* Client.make(url)
-    const ask: Remote["ask"] = (call, timeoutMs = answerMsMax) =>
-      Client.typed(call).pipe(
-        Effect.mapError((error) => exitStatus(url, error)),
-        Effect.timeoutOrElse({
-          duration: timeoutMs,
-          orElse: () => {
-            const message = `no answer from the console at ${url} within ${timeoutMs / 1_000} s`
-            return Effect.fail(new ExitStatus({ status: 1, message }))
-          }
-        })
-      )
-    return yield* use({ url, client, ask })
-  }).pipe(Effect.scoped, Effect.provide(NodeHttpClient.layer()))
+): Effect.Effect<A, ExitStatus, Within<R>> =>
+  withConsole(given, (url) =>
+    Effect.gen(function* () {
+      const session = yield* Session.current(url)
+      const http = yield* Session.authorized(url, session)
+      const client = yield* Effect.provideService(Client.make(url), HttpClient.HttpClient, http)
+      return yield* use({ url, client, token: session.token, ask: asking(url, session) })
+    })
+  )
+
+/** The same for whoever has to log in first. */
+export const withStranger = <A, R>(
+  given: Option.Option<string>,
+  use: (remote: Remote) => Effect.Effect<A, ExitStatus, R>
+): Effect.Effect<A, ExitStatus, Within<R>> =>
+  withConsole(given, (url) =>
+    Effect.flatMap(Client.make(url), (client) =>
+      use({ url, client, token: undefined, ask: asking(url, { kind: "login", token: undefined }) })
+    )
+  )
+
+const withConsole = <A, R>(given: Option.Option<string>, use: (url: string) => Effect.Effect<A, ExitStatus, R>) =>
+  Effect.flatMap(urlOf(given), use).pipe(Effect.scoped, Effect.provide(NodeHttpClient.layer()))
+
+const asking =
+  (url: string, session: Session.Session): Remote["ask"] =>
+  (call, timeoutMs = answerMsMax) =>
+    Client.typed(call).pipe(
+      Effect.mapError((error) => exitStatus(url, session, error)),
+      Effect.timeoutOrElse({
+        duration: timeoutMs,
+        orElse: () => {
+          const message = `no answer from the console at ${url} within ${timeoutMs / 1_000} s`
+          return Effect.fail(new ExitStatus({ status: 1, message }))
+        }
+      })
+    )
 
 const urlOf = (given: Option.Option<string>): Effect.Effect<string, ExitStatus> => {
   const text = Option.getOrElse(given, () => process.env["MUSTER_URL"] ?? urlDefault)
@@ -72,10 +97,22 @@ const slips: ReadonlySet<ErrorCode> = new Set([
   "unknown_node",
   "unknown_process",
   "unknown_batch",
+  "unknown_user",
+  "unknown_token",
+  "username_taken",
+  "password_refused",
   "nothing_selected"
 ])
 
-const exitStatus = (url: string, error: Client.ClientError): ExitStatus => {
+/** Why nobody was let in, as what to do about it. */
+const notLetIn: Readonly<Record<Session.Session["kind"], string>> = {
+  login: "wrong user name or password",
+  variable: "the console lets nobody in by the token in MUSTER_TOKEN",
+  stored: "not logged in any more: muster login",
+  none: "not logged in: muster login"
+}
+
+const exitStatus = (url: string, { kind }: Session.Session, error: Client.ClientError): ExitStatus => {
   switch (error._tag) {
     case "ConsoleUnreachable": {
       const message = `cannot reach a console at ${url}: ${error.detail}; --url or MUSTER_URL say where it is`
@@ -87,6 +124,7 @@ const exitStatus = (url: string, error: Client.ClientError): ExitStatus => {
       return new ExitStatus({ status: 1, message: `the console is ${error.health.status}` })
     case "ConsoleRefused": {
       const { code, details = {}, message, request_id } = error.error
+      if (code === "unauthorized") return new ExitStatus({ status: 1, message: notLetIn[kind] })
       const where = ["node", "group", "name", "id"].flatMap((field) => (field in details ? [details[field]] : []))
       const what = where.length === 0 ? "" : ` ${where.join(" ")}`
       const more = code === "internal" ? ` (request ${request_id})` : ""

@@ -59,7 +59,7 @@ export const tail = Command.make(
           }
           const interruption = yield* Interruption.listen
           return yield* Effect.raceFirst(
-            follow(remote.url, log, { read: chunk.text, amount, json, shown }),
+            follow(remote.url, log, { token: remote.token, read: chunk.text, amount, json, shown }),
             Effect.andThen(interruption.asked, interruption.end)
           )
         }).pipe(Effect.catchTag("OutputClosed", () => Effect.void))

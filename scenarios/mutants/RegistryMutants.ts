@@ -1,7 +1,7 @@
 /** Wrong versions of the registry. */
 import { Clock, Effect, Layer, Ref, Semaphore } from "effect"
 import { EventBus } from "../../core/bus/EventBus.ts"
-import { addNode, empty, recordPoll, removeNode, tell } from "../../core/fleet/FleetState.ts"
+import { addNode, empty, recall, recordPoll, removeNode, replaceNodes, tell } from "../../core/fleet/FleetState.ts"
 import type { FleetState, Transition } from "../../core/fleet/FleetState.ts"
 import { Registry } from "../../core/fleet/Registry.ts"
 import type { Mutant } from "../Property.ts"
@@ -22,7 +22,13 @@ const registryWith = (makeChange: (ref: Ref.Ref<FleetState>, bus: EventBus["Serv
             Effect.map(Ref.get(ref), ({ nodes }) => nodes.get(entry.name)?.addition ?? 0)
           ),
         remove: (name, addition) => change((state, nowMs) => removeNode(state, name, nowMs, addition)),
+        replace: (nodes, applied) =>
+          Effect.andThen(
+            change((state, nowMs) => replaceNodes(state, nodes, nowMs)),
+            Effect.map(Ref.get(ref), applied)
+          ),
         record: (name, result, addition) => change((state, nowMs) => recordPoll(state, name, result, nowMs, addition)),
+        recall: (memories) => change((state, nowMs) => recall(state, memories, nowMs)),
         tell: (what) => change((state, nowMs) => tell(state, what, nowMs)),
         state: Ref.get(ref)
       }
@@ -98,7 +104,9 @@ export const staleRead: Mutant = {
         return {
           add: (entry) => Effect.tap(registry.add(entry), () => later),
           remove: (name, addition) => Effect.tap(registry.remove(name, addition), () => later),
+          replace: (nodes, applied) => Effect.tap(registry.replace(nodes, applied), () => later),
           record: (name, result, addition) => Effect.tap(registry.record(name, result, addition), () => later),
+          recall: (memories) => Effect.tap(registry.recall(memories), () => later),
           tell: (what) => Effect.tap(registry.tell(what), () => later),
           state: Ref.get(copy)
         }

@@ -2,7 +2,7 @@
  * What the port `Signals` promises, for the simulated and the real adapter alike.
  *
  * Deliberate difference, and therefore not here: a second wish after a second ends a real process at once; the
- * simulated one tells its scenario.
+ * simulated one tells its scenario. Terminals that are closed are not simulated.
  */
 import { assert } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
@@ -11,7 +11,7 @@ import { Signals } from "../../core/Signals.ts"
 export interface Side<R> {
   /** Declares a test. */
   readonly it: (name: string, test: () => Effect.Effect<void, unknown, Signals | R>) => void
-  readonly send: (signal: "SIGINT" | "SIGTERM") => Effect.Effect<void, never, R>
+  readonly send: (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => Effect.Effect<void, never, R>
 }
 
 export const suite = <R>({ it, send }: Side<R>): void => {
@@ -47,5 +47,34 @@ export const suite = <R>({ it, send }: Side<R>): void => {
       yield* Fiber.interrupt(first)
       yield* send("SIGINT")
       assert.strictEqual(yield* Fiber.join(second), "SIGINT")
+    }))
+
+  it("takes SIGHUP as a wish to reload, and not to end", () =>
+    Effect.gen(function* () {
+      const { reload, terminate } = yield* Signals
+      const ending = yield* Effect.forkChild(terminate)
+      const waiting = yield* Effect.forkChild(reload)
+      yield* Effect.sleep(20)
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* send("SIGHUP")
+      yield* Fiber.join(waiting)
+      assert.isUndefined(ending.pollUnsafe())
+    }))
+
+  it("counts wishes to reload that nobody has taken as one, and loses none that comes later", () =>
+    Effect.gen(function* () {
+      const { reload } = yield* Signals
+      const settled = Effect.sleep(20)
+      yield* send("SIGHUP")
+      yield* send("SIGHUP")
+      yield* settled
+      yield* reload
+      const second = yield* Effect.forkChild(reload)
+      yield* settled
+      assert.isUndefined(second.pollUnsafe(), "two that were not taken count as one")
+      yield* Fiber.interrupt(second)
+      yield* send("SIGHUP")
+      yield* settled
+      yield* reload
     }))
 }

@@ -5,6 +5,7 @@ import * as EventBus from "../../core/bus/EventBus.ts"
 import { decodeConfig } from "../../core/config/ConfigFile.ts"
 import type { Config } from "../../core/config/ConfigSchema.ts"
 import * as Components from "../../core/health/Components.ts"
+import { memoryDefaults } from "../../core/fleet/FleetMemory.ts"
 import * as Setup from "../../core/Setup.ts"
 import * as SimHostProcesses from "../../scenarios/ports/SimHostProcesses.ts"
 import { program } from "../../sim/process/Behaviour.ts"
@@ -14,6 +15,12 @@ import * as Sim from "../../sim/Sim.ts"
 
 const configOf = (text: string): Config =>
   Result.getOrThrow(decodeConfig({ file: "muster.toml", text, environment: {} }))
+
+const optionsOf = (text: string, cores: number) => {
+  const config = configOf(text)
+  const accounts = { isShared: false, tellFirstPassword: () => Effect.void }
+  return Setup.options(config, { version: "1.2.3", cores, accounts, live: () => Setup.liveOptions(config) })
+}
 
 describe("the options of the console", () => {
   it("are those of the configuration, in milliseconds", () => {
@@ -66,7 +73,17 @@ describe("the options of the console", () => {
       frame_bytes_max = "2KiB"
       invalid_frames_max = 4
     `
-    assert.deepStrictEqual(Setup.options(configOf(text), 4), {
+    const {
+      accounts: _accounts,
+      activity: _activity,
+      database: _database,
+      live: _live,
+      ...options
+    } = optionsOf(text, 4)
+    assert.deepStrictEqual(options, {
+      version: "1.2.3",
+      memory: memoryDefaults,
+      memoryLookEveryMs: 5_000,
       bus: {
         workers: 10,
         queueEventsMax: { high: 11, normal: 12, low: 13 },
@@ -125,12 +142,12 @@ describe("the options of the console", () => {
   })
 
   it("leave every client the time to answer a ping, by default", () => {
-    const { session } = Setup.options(configOf(""), 2)
+    const { session } = optionsOf("", 2)
     assert.isAbove(session.heartbeatTimeoutMs, session.heartbeatIntervalMs)
   })
 
   it("poll nodes that are down even when one poll at a time is allowed", () => {
-    const { poll } = Setup.options(configOf("[poll]\nconcurrency = 1\njitter = 0.5"), 2).fleet
+    const { poll } = optionsOf("[poll]\nconcurrency = 1\njitter = 0.5", 2).fleet
     assert.deepStrictEqual([poll.concurrency, poll.concurrencyDown, poll.jitter], [1, 1, 0.5])
   })
 })

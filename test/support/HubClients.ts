@@ -7,7 +7,7 @@ import type { RealConsole } from "./RealConsole.ts"
 export const clients = (console: RealConsole) =>
   console.request("GET", "/health").pipe(
     Effect.flatMap(({ body }) => Schema.decodeUnknownEffect(Health)(body)),
-    Effect.map(({ components }) => components.find(({ name }) => name === "hub")?.detail["clients"])
+    Effect.map(({ components }) => components.find(({ name }) => name === "hub")?.detail?.["clients"])
   )
 
 export const clientsBecome = (console: RealConsole, count: number) =>

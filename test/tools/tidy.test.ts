@@ -82,7 +82,7 @@ describe("house arrows", () => {
       "effects",
       "node:fs"
     ])
-    assert.deepStrictEqual(houses("sim/X.ts", "effect", "fast-check", "node:sqlite", "node:worker_threads"), [])
+    assert.deepStrictEqual(houses("sim/X.ts", "effect", "fast-check", "node:crypto", "node:sqlite"), [])
     assert.deepStrictEqual(houses("sim/X.ts", "node:fs", "ws"), ["node:fs", "ws"])
     assert.deepStrictEqual(houses("scenarios/X.ts", "node:sqlite"), ["node:sqlite"])
     assert.deepStrictEqual(houses("runtime/X.ts", "node:fs", "ws"), [])

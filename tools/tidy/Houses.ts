@@ -23,7 +23,14 @@ const codecs = ["xmlrpc/lib/serializer.js", "xmlrpc/lib/customtype.js", "saxes",
 
 const houses: ReadonlyMap<string, House> = new Map<string, House>([
   ["core", { imports: [], packages: [...effect, ...codecs] }],
-  ["sim", { imports: [], packages: [...effect, "fast-check"], inOneFile: ["node:sqlite", "node:worker_threads"] }],
+  [
+    "sim",
+    {
+      imports: [],
+      packages: [...effect, "fast-check"],
+      inOneFile: ["node:crypto", "node:sqlite", "node:worker_threads"]
+    }
+  ],
   ["scenarios", { imports: ["core", "sim"], packages: [...effect, "fast-check"] }],
   ["reports", { imports: ["scenarios", "core", "sim"], packages: effect }],
   ["runtime", { imports: ["reports", "scenarios", "core", "sim"], packages: ["*"] }]

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Redacted, Result } from "effect"
 import * as fc from "fast-check"
 import { inspect } from "node:util"
-import { decodeConfig } from "../../../core/config/ConfigFile.ts"
+import { decodeConfig, defaults } from "../../../core/config/ConfigFile.ts"
 import type { Config } from "../../../core/config/ConfigSchema.ts"
 import { type TomlStyle, type TomlTable, type TomlValue, writeToml } from "./TomlWriter.ts"
 
@@ -57,6 +57,15 @@ const sizes = (min: number, max: number): fc.Arbitrary<Written<number>> =>
     return { toml: style === "number" ? whole : style === "B" ? `${whole}B` : `${whole / 1024}KiB`, value: whole }
   })
 
+const booleans: fc.Arbitrary<Written<boolean>> = fc
+  .tuple(fc.boolean(), fc.boolean())
+  .map(([value, text]) => ({ toml: text ? String(value) : value, value }))
+
+const lists = (items: ReadonlyArray<string>, least: number): fc.Arbitrary<Written<ReadonlyArray<string>>> =>
+  fc
+    .tuple(fc.shuffledSubarray([...items], { minLength: least }), fc.constantFrom(",", ", ", " , "))
+    .map(([value, comma]) => ({ toml: value.join(comma), value }))
+
 const names = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$/)
 const hosts = fc.constantFrom("127.0.0.1", "0.0.0.0", "::", "::1", "localhost", "web-1.example.org", "my_service")
 const urls = fc.oneof(
@@ -100,7 +109,9 @@ const sections = fc.record({
   server: section({
     host: orDefault(same(hosts), "127.0.0.1"),
     port: orDefault(integers(0, 65_535), 8080),
-    shutdown_deadline: orDefault(durations(100, 600_000), seconds(10))
+    shutdown_deadline: orDefault(durations(100, 600_000), seconds(10)),
+    cors_origins: orDefault(lists(["https://a.example", "http://b:81"], 0), []),
+    trusted_proxies: orDefault(lists(["10.0.0.1", "::1"], 0), [])
   }),
   poll: section({
     interval: orDefault(durations(50, hourMs), seconds(2)),
@@ -162,7 +173,12 @@ const sections = fc.record({
     ),
     format: orDefault(same(fc.constantFrom("json", "pretty", "auto")), "auto")
   }),
-  local: section({ name: orDefault(same(names.map((name) => `local-${name}`.slice(0, 63))), "local") })
+  local: section({ name: orDefault(same(names.map((name) => `local-${name}`.slice(0, 63))), "local") }),
+  auth: section({
+    sources: orDefault(lists(["header", "cookie", "ticket"], 1), ["header", "cookie", "ticket"]),
+    public_health: orDefault(booleans, true),
+    public_metrics: orDefault(booleans, false)
+  })
 })
 
 interface NodeModel {
@@ -211,6 +227,12 @@ const tablesOf = (parts: { readonly [name: string]: Section }): { readonly [name
 const valuesOf = (parts: { readonly [name: string]: Section }) =>
   Object.fromEntries(Object.entries(parts).map(([name, { values }]) => [name, values]))
 
+/** Settings that were not generated have their defaults. */
+const overDefaults = (values: Readonly<Record<string, object>>) => {
+  const { nodes: _nodes, programs: _programs, ...rest } = Result.getOrThrow(defaults({}))
+  return Object.fromEntries(Object.entries(rest).map(([name, settings]) => [name, { ...settings, ...values[name] }]))
+}
+
 const program: TomlTable = { name: "p", command: ["sleep", "1"], environment: { A: "b" }, output_bytes_max: "2KiB" }
 
 const decode = (text: string, environment: Readonly<Record<string, string>> = {}) =>
@@ -223,7 +245,7 @@ describe("any valid configuration", () => {
         const lists = { nodes: list.map(nodeToml), programs: withProgram ? [program] : [] }
         const config = Result.getOrThrow(decode(writeToml(tablesOf(parts), lists, style)))
         const { nodes: read, programs, ...rest } = config
-        assert.deepStrictEqual<unknown>(rest, valuesOf(parts))
+        assert.deepStrictEqual<unknown>(rest, overDefaults(valuesOf(parts)))
         assert.deepStrictEqual<unknown>(
           read.map(opened),
           list.map(({ credentials, environment, name, url }) => ({

@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import type { BusEvent } from "../../../core/bus/BusEvent.ts"
+import { CurrentPrincipal } from "../../../core/domain/Access.ts"
+import type { Principal } from "../../../core/domain/Access.ts"
 import type { BatchRequest, BatchView } from "../../../core/domain/Operation.ts"
+import * as BatchSight from "../../../core/fleet/BatchSight.ts"
 import * as Batches from "../../../core/fleet/Batches.ts"
+import { person } from "../domain/People.ts"
 import { fault, make, starts, stopsAfter } from "./FakeDriver.ts"
 import type { FakeDriverOptions } from "./FakeDriver.ts"
 import * as Fleet from "../../../core/fleet/Fleet.ts"
@@ -195,6 +199,76 @@ describe("Batches", () => {
         told.filter((event) => event.type === "batch.changed" && event.batch.status === "cancelled").length,
         3
       )
+    })
+  )
+})
+
+describe("batches of somebody with limits", () => {
+  const by = (principal: Principal) => Effect.provideService(CurrentPrincipal, principal)
+  const ada = person("ada", [{ nodes: ["a"] }])
+  const bob = person("bob", [{ nodes: ["b"] }])
+  const hidden = person("eve", [{ programs: ["other:*"] }], "admin")
+  const both = person("cid", [{ nodes: ["a", "b", "x"] }])
+  const root = person("root", [], "admin")
+
+  it.effect("act on what that one sees, and show no more", () =>
+    Effect.gen(function* () {
+      const told: Array<BusEvent> = []
+      const { asked, batches } = yield* build({ a: healthy, b: healthy, c: healthy }, told)
+      const planned = yield* by(ada)(batches.submit({ ...restart, dry_run: true }))
+      assert.deepStrictEqual([planned.status, lines(planned)], ["planned", ["a pending"]])
+      assert.deepInclude(yield* Effect.flip(by(hidden)(batches.submit(restart))), { reason: "nothing" })
+      yield* by(ada)(batches.submit(restart))
+      const all = yield* by(root)(batches.submit({ ...restart, mode: "rolling", concurrency: 1 }))
+      assert.deepStrictEqual([all.by, all.items.length], ["root", 3])
+      const seenBy = (principal: Principal) =>
+        Effect.map(by(principal)(batches.all), (views) =>
+          views.map(({ counts, id, items }) => [id, items.map(({ node }) => node).join(""), counts])
+        )
+      assert.deepStrictEqual(yield* seenBy(ada), [
+        [2, "a", { pending: 1 }],
+        [1, "a", { pending: 1 }]
+      ])
+      assert.deepStrictEqual(yield* seenBy(bob), [[2, "b", { pending: 1 }]])
+      assert.deepStrictEqual(yield* seenBy(hidden), [])
+      assert.deepStrictEqual((yield* batches.all).length, 2)
+      assert.deepInclude(yield* Effect.flip(by(bob)(batches.get(1))), { _tag: "UnknownBatch", id: 1 })
+      yield* pass(20_000)
+      assert.deepStrictEqual((yield* by(both)(batches.get(2))).counts, { done: 2 })
+      assert.isEmpty(asked().filter((call) => call.startsWith("c 1 ")))
+      const summaries = told.flatMap((event) => (event.type === "batch.changed" ? [event.batch] : []))
+      assert.deepStrictEqual(
+        summaries.map((batch) => BatchSight.summaryFor(bob, batch)?.id).filter((id) => id !== 2 && id !== undefined),
+        []
+      )
+    })
+  )
+
+  it.effect("are cancelled by whoever submitted them, and by an administrator without limits", () =>
+    Effect.gen(function* () {
+      const { batches } = yield* build({ a: healthy, b: healthy })
+      const submit = by(ada)(batches.submit(restart))
+      const may: ReadonlyArray<readonly [Principal | undefined, string]> = [
+        [bob, "UnknownBatch"],
+        [hidden, "UnknownBatch"],
+        [both, "NotPermitted"],
+        [person("adm", [{ nodes: ["*"] }], "admin"), "NotPermitted"],
+        [person("op"), "NotPermitted"],
+        [ada, "cancelled"],
+        [{ ...ada, actor: "ada/token", credential: { _tag: "ApiToken", tokenId: "1" } }, "cancelled"],
+        [root, "cancelled"],
+        [undefined, "cancelled"]
+      ]
+      for (const [who, outcome] of may) {
+        const { id } = yield* submit
+        const cancel = batches.cancel(id)
+        const found = yield* Effect.match(who === undefined ? cancel : by(who)(cancel), {
+          onFailure: ({ _tag }): string => _tag,
+          onSuccess: ({ status }) => status
+        })
+        assert.strictEqual(found, outcome, who?.username)
+        yield* batches.cancel(id)
+      }
     })
   )
 })

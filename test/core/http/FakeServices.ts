@@ -1,6 +1,7 @@
 /** The API over services that a test makes up, as an app for whatever serves it. */
-import { Effect, Layer, type Scope } from "effect"
+import { Effect, Layer, Result, type Scope, Stream } from "effect"
 import {
+  Cookies,
   HttpClient,
   HttpClientRequest,
   HttpRouter,
@@ -12,28 +13,69 @@ import type { HttpMethod } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import type { NodeView } from "../../../core/domain/Node.ts"
 import type { BatchView } from "../../../core/domain/Operation.ts"
+import { ActivityLog } from "../../../core/activity/ActivityLog.ts"
+import { Accounts } from "../../../core/auth/Accounts.ts"
+import { defaults } from "../../../core/config/ConfigFile.ts"
+import { Settings } from "../../../core/config/Settings.ts"
+import type { Principal } from "../../../core/domain/Access.ts"
 import { Batches } from "../../../core/fleet/Batches.ts"
 import { Fleet } from "../../../core/fleet/Fleet.ts"
 import { Components } from "../../../core/health/Components.ts"
 import { Api } from "../../../core/http/Api.ts"
-import { middleware } from "../../../core/http/ErrorMiddleware.ts"
 import * as Handlers from "../../../core/http/Handlers.ts"
+import { middleware } from "../../../core/http/Middleware.ts"
+import type { MiddlewareOptions } from "../../../core/http/Middleware.ts"
 import { openapiPath, segmentCharactersMax } from "../../../core/http/Routes.ts"
+import * as FakeAccounts from "./FakeAccounts.ts"
 
 /** What the test has an opinion about; asking for anything else is a defect. */
 export interface FakeServices {
   readonly fleet?: Partial<Fleet["Service"]>
   readonly batches?: Partial<Batches["Service"]>
   readonly components?: Partial<Components["Service"]>
+  readonly activity?: Partial<ActivityLog["Service"]>
+  readonly accounts?: Accounts["Service"]
+  readonly options?: Partial<MiddlewareOptions>
+}
+
+/** Whom requests without credentials are from, unless the test has accounts of its own. */
+export const anybody: Principal = {
+  username: "anonymous",
+  userId: undefined,
+  actor: "anonymous",
+  credential: { _tag: "Anonymous" },
+  role: "admin",
+  limits: []
+}
+
+/** As in production, behind no proxy. */
+const middlewareOptions: MiddlewareOptions = {
+  sources: ["header", "cookie", "ticket"],
+  publicHealth: true,
+  publicMetrics: false,
+  corsOrigins: [],
+  trustedProxies: [],
+  cookieSecure: "auto"
 }
 
 type Requested = HttpServerRequest.HttpServerRequest | Scope.Scope
 
 /** The whole API as an app that answers every request. */
-export const app = ({ batches = {}, components = {}, fleet = {} }: FakeServices) => {
+export const app = ({
+  accounts,
+  activity = {},
+  batches = {},
+  components = {},
+  fleet = {},
+  options = {}
+}: FakeServices) => {
+  const letsIn = accounts ?? FakeAccounts.make({ anonymous: anybody }).service
   const services = Layer.mergeAll(
+    Layer.succeed(Accounts, letsIn),
     Layer.mock(Fleet, { nodes: Effect.succeed([]), ...fleet }),
     Layer.mock(Batches, batches),
+    Layer.mock(Settings, { currentUnsafe: () => ({ version: 1, config: Result.getOrThrow(defaults({})) }) }),
+    Layer.mock(ActivityLog, { all: () => Stream.empty, ...activity }),
     Layer.mock(Components, { all: Effect.succeed([]), ...components })
   )
   const routes = HttpApiBuilder.layer(Api, { openapiPath }).pipe(
@@ -43,7 +85,9 @@ export const app = ({ batches = {}, components = {}, fleet = {} }: FakeServices)
   )
   return HttpRouter.toHttpEffect(routes).pipe(
     Effect.provideService(HttpRouter.RouterConfig, { maxParamLength: segmentCharactersMax }),
-    Effect.map(middleware)
+    Effect.map((served) =>
+      Effect.provideService(middleware(served, { ...middlewareOptions, ...options }), Accounts, letsIn)
+    )
   )
 }
 
@@ -51,6 +95,8 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly text: string
+  /** As they would stand in `set-cookie`. */
+  readonly cookies: ReadonlyArray<string>
 }
 
 export interface Ask {
@@ -86,7 +132,8 @@ export const ask = (
     const request =
       body === undefined ? bare : HttpClientRequest.bodyText(bare, text, headers["content-type"] ?? "application/json")
     const response = yield* http.execute(request)
-    return { status: response.status, headers: response.headers, text: yield* response.text }
+    const cookies = Cookies.toSetCookieHeaders(response.cookies)
+    return { status: response.status, headers: response.headers, text: yield* response.text, cookies }
   }).pipe(Effect.orDie)
 
 /** A node that is up. */

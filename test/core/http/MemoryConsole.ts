@@ -1,12 +1,29 @@
 /** The whole console behind an HttpServer without a network: requests go straight into the app. */
-import { Context, Effect, Layer, Logger, References, type Scope } from "effect"
+import { Context, Effect, FileSystem, Layer, Logger, References, Result, type Scope } from "effect"
 import { HttpClient, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { NetAddress } from "effect/net"
+import { SqlClient } from "effect/sql"
+import { ActivityLog } from "../../../core/activity/ActivityLog.ts"
+import { Accounts } from "../../../core/auth/Accounts.ts"
+import { inspectDefaults } from "../../../core/config/ConfigFile.ts"
+import { inspectDefaults } from "../../../core/config/ConfigFile.ts"
 import * as Console from "../../../core/Console.ts"
 import type { ConsoleParts } from "../../../core/Console.ts"
 import type { NodeDriver } from "../../../core/fleet/NodeDriver.ts"
 import { Hub } from "../../../core/hub/Hub.ts"
+import { NodeDrivers } from "../../../core/NodeDrivers.ts"
+import { Signals } from "../../../core/Signals.ts"
+import * as NodeSqlite from "../../../runtime/NodeSqlite.ts"
+import * as SimProcessStats from "../../../scenarios/ports/SimProcessStats.ts"
+import * as SimSecrets from "../../../scenarios/ports/SimSecrets.ts"
+import { NodeDrivers } from "../../../core/NodeDrivers.ts"
+import { Secrets } from "../../../core/Secrets.ts"
+import { Database } from "../../../core/storage/Database.ts"
+import * as SimProcessStats from "../../../scenarios/ports/SimProcessStats.ts"
+import * as SimSignals from "../../../scenarios/ports/SimSignals.ts"
 import { consoleOptions } from "../../../scenarios/World.ts"
+import * as FakeAccounts from "./FakeAccounts.ts"
+import { anybody } from "./FakeServices.ts"
 
 export interface LogLine {
   readonly level: string
@@ -23,9 +40,28 @@ export interface MemoryConsole {
 type Requested = HttpServerRequest.HttpServerRequest | Scope.Scope
 type App = Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, Requested>
 
+const counts = { asked: 0, retried: 0, failed: {}, breaker: "closed" } as const
+
+/** Everybody is let in, and nothing is kept. */
+const withoutDatabase: ConsoleParts = {
+  ...Console.parts,
+  database: () => Layer.mock(Database, { ready: Effect.void, counts: Effect.succeed(counts) }),
+  accounts: () => Layer.succeed(Accounts, FakeAccounts.make({ anonymous: anybody }).service),
+  activity: () => Layer.mock(ActivityLog, { record: () => Effect.void, all: () => Stream.empty }),
+  memory: () => Layer.empty
+}
+
+/** Ports that only the parts use that are left out, or that say little here. */
+const unusedPorts = Layer.mergeAll(
+  SimProcessStats.layer,
+  SimSignals.layer,
+  Layer.effect(SqlClient.SqlClient, Effect.die("there is no database")),
+  Layer.effect(Secrets, Effect.die("there are no secrets"))
+)
+
 export const make = Effect.fnUntraced(function* (
   drivers: Readonly<Record<string, NodeDriver>>,
-  parts: ConsoleParts = Console.parts
+  parts: Partial<ConsoleParts> = {}
 ): Effect.fn.Return<MemoryConsole, never, Scope.Scope> {
   const logged: Array<LogLine> = []
   const collector = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
@@ -51,8 +87,25 @@ export const make = Effect.fnUntraced(function* (
     driver
   }))
   const logger = Logger.layer([collector])
-  const services = yield* Console.layer({ nodes: Effect.succeed(nodes), options: consoleOptions, parts }).pipe(
-    Layer.provide(Layer.mergeAll(server, HttpServer.layerServices, logger)),
+  const ports = Layer.mergeAll(
+    server,
+    HttpServer.layerServices,
+    NodeSqlite.layer({ filename: ":memory:" }),
+    SimSecrets.layer(),
+    SimProcessStats.layer,
+    FileSystem.layerNoop({}),
+    Layer.succeed(Signals, { terminate: Effect.never, reload: Effect.never }),
+    logger
+  )
+  const loaded = Result.getOrThrow(inspectDefaults({}))
+  const services = yield* Console.layer({
+    drivers: Layer.succeed(NodeDrivers, NodeDrivers.of({ supervisor: () => Effect.die("asked"), local: undefined })),
+    nodes: Effect.succeed(nodes),
+    settings: { initial: loaded, tls: new Map() },
+    options: consoleOptions,
+    parts: { ...withoutDatabase, ...parts }
+  }).pipe(
+    Layer.provide(Layer.mergeAll(server, HttpServer.layerServices, logger, unusedPorts)),
     Layer.build,
     Effect.orDie
   )

@@ -241,12 +241,16 @@ describe("openapi.json", () => {
           Schema.Struct({
             operationId: Schema.String,
             summary: Schema.NonEmptyString,
+            security: Schema.Array(Schema.Record(Schema.String, Schema.Array(Schema.String))),
             description: Schema.NonEmptyString,
             responses: Schema.Record(Schema.String, Schema.Struct({ description: Schema.String }))
           })
         )
       ),
-      components: Schema.Struct({ schemas: Schema.Record(Schema.String, Schema.Unknown) })
+      components: Schema.Struct({
+        schemas: Schema.Record(Schema.String, Schema.Unknown),
+        securitySchemes: Schema.Record(Schema.String, Schema.Unknown)
+      })
     })
   )
 
@@ -262,25 +266,50 @@ describe("openapi.json", () => {
         )
       )
       assert.deepStrictEqual(listed.toSorted(), [
-        "get /api/batches 200 500",
-        "get /api/batches/{id} 200 400 404 500",
-        "get /api/nodes 200 400 500",
-        "get /api/nodes/{node} 200 400 404 500",
-        "get /api/nodes/{node}/processes 200 400 404 500",
-        "get /api/nodes/{node}/processes/{group}/{name} 200 400 404 500",
-        "get /api/nodes/{node}/processes/{group}/{name}/log 200 400 404 409 500 501 502 503 504",
-        "get /api/nodes/{node}/update 200 400 404 409 500 501 502 503 504",
-        "get /health 200 500 503",
-        "get /health/live 200",
-        "get /health/ready 200 500 503",
-        "post /api/batches 200 202 400 409 413 415 500 503",
-        "post /api/batches/{id}/cancel 200 400 404 500",
-        "post /api/nodes/{node}/processes/{group}/{name}/signal 200 400 404 409 413 415 500 501 502 503 504",
-        "post /api/nodes/{node}/processes/{group}/{name}/stdin 200 400 404 409 413 415 500 501 502 503 504",
-        "post /api/nodes/{node}/processes/{group}/{name}/{operation} 200 400 404 409 500 501 502 503 504",
-        "post /api/nodes/{node}/refresh 200 400 404 500",
-        "post /api/nodes/{node}/update 200 400 404 409 500 501 502 503 504"
+        "delete /api/tokens/{id} 204 400 401 403 404 500 503 504",
+        "delete /api/users/{username} 204 400 401 403 404 409 500 503 504",
+        "delete /api/users/{username}/sessions 204 400 401 403 404 500 503 504",
+        "get /api/activity 200 400 401 403 500 503 504",
+        "get /api/activity/export 200 400 401 403 500 503 504",
+        "get /api/auth/me 200 401 403 500 503",
+        "get /api/batches 200 401 403 500 503",
+        "get /api/batches/{id} 200 400 401 403 404 500 503",
+        "get /api/config 200 401 403 500 503",
+        "get /api/nodes 200 400 401 403 500 503",
+        "get /api/nodes/{node} 200 400 401 403 404 500 503",
+        "get /api/nodes/{node}/processes 200 400 401 403 404 500 503",
+        "get /api/nodes/{node}/processes/{group}/{name} 200 400 401 403 404 500 503",
+        "get /api/nodes/{node}/processes/{group}/{name}/log 200 400 401 403 404 409 500 501 502 503 504",
+        "get /api/nodes/{node}/update 200 400 401 403 404 409 500 501 502 503 504",
+        "get /api/tokens 200 401 403 500 503",
+        "get /api/users 200 401 403 500 503",
+        "get /api/users/{username} 200 400 401 403 404 500 503",
+        "get /api/users/{username}/sessions 200 400 401 403 404 500 503",
+        "get /health 200 401 403 500 503",
+        "get /health/live 200 403 503",
+        "get /health/ready 200 401 403 500 503",
+        "patch /api/users/{username} 200 400 401 403 404 409 413 415 500 503 504",
+        "post /api/auth/login 200 400 401 403 413 415 429 500 503 504",
+        "post /api/auth/logout 204 401 403 500 503 504",
+        "post /api/auth/password 204 400 401 403 404 413 415 429 500 503 504",
+        "post /api/auth/refresh 200 400 401 403 413 415 429 500 503 504",
+        "post /api/auth/ticket 200 401 403 409 500 503",
+        "post /api/batches 200 202 400 401 403 409 413 415 500 503",
+        "post /api/batches/{id}/cancel 200 400 401 403 404 500 503",
+        "post /api/config/reload 200 401 403 422 500 503",
+        "post /api/nodes/{node}/processes/{group}/{name}/signal 200 400 401 403 404 409 413 415 500 501 502 503 504",
+        "post /api/nodes/{node}/processes/{group}/{name}/stdin 200 400 401 403 404 409 413 415 500 501 502 503 504",
+        "post /api/nodes/{node}/processes/{group}/{name}/{operation} 200 400 401 403 404 409 500 501 502 503 504",
+        "post /api/nodes/{node}/refresh 200 400 401 403 404 500 503",
+        "post /api/nodes/{node}/update 200 400 401 403 404 409 500 501 502 503 504",
+        "post /api/tokens 201 400 401 403 404 409 413 415 500 503 504",
+        "post /api/users 201 400 401 403 409 413 415 500 503 504"
       ])
+      const publicPaths = Object.entries(paths).flatMap(([path, methods]) =>
+        Object.values(methods).flatMap(({ security }) => (security.length === 0 ? [path] : []))
+      )
+      assert.deepStrictEqual(publicPaths.toSorted(), ["/api/auth/login", "/api/auth/refresh", "/health/live"])
+      assert.hasAllKeys(components.securitySchemes, ["bearer", "cookie"])
       for (const [, name] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
         assert.property(components.schemas, name ?? "")
       }

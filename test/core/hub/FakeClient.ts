@@ -14,6 +14,7 @@ import * as Heartbeat from "../../../core/hub/Heartbeat.ts"
 import * as Hub from "../../../core/hub/Hub.ts"
 import type { Client, HubOptions, Joining } from "../../../core/hub/Hub.ts"
 import type { CloseReason } from "../../../core/hub/Protocol.ts"
+import { Rights } from "../../../core/hub/Rights.ts"
 import * as Session from "../../../core/hub/Session.ts"
 import type { SessionOptions } from "../../../core/hub/Session.ts"
 import * as FakeBus from "./FakeBus.ts"
@@ -78,6 +79,9 @@ export interface FakeHubOptions extends Partial<HubOptions> {
   readonly seq?: number
   /** How long it takes until a log is followed, and until it is let go. */
   readonly followMs?: number
+  /** The fleet, for snapshots. */
+  readonly nodes?: FleetSnapshot["nodes"]
+  readonly rights?: Rights
 }
 
 /** The fake of followed logs: it knows every node but `nowhere`. */
@@ -102,7 +106,7 @@ const fakeLogs = (followed: Ref.Ref<ReadonlyArray<string>>, takesMs: number) =>
 
 /** `onSnapshot` runs when a joining client asks for the snapshot, before it gets it. */
 export const make = (
-  { followMs = 0, seq: before = 0, ...options }: FakeHubOptions = {},
+  { followMs = 0, nodes = [], rights, seq: before = 0, ...options }: FakeHubOptions = {},
   onSnapshot: (publish: FakeHub["publish"]) => Effect.Effect<void> = () => Effect.void
 ): Effect.Effect<FakeHub, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -118,7 +122,7 @@ export const make = (
     let isBuilt = false
     const snapshot: Effect.Effect<FleetSnapshot> = Effect.gen(function* () {
       if (isBuilt) yield* onSnapshot(publish)
-      return { seq: yield* Ref.get(seq), nodes: [] }
+      return { seq: yield* Ref.get(seq), nodes }
     })
     const components = Layer.mock(Components)({
       register: () => Effect.void,
@@ -129,6 +133,7 @@ export const make = (
       Layer.provide(Layer.mock(Fleet)({ snapshot })),
       Layer.provide(Layer.succeed(LogFollow, fakeLogs(followed, followMs))),
       Layer.provide(components),
+      Layer.provide(Layer.succeed(Rights, rights)),
       Layer.build,
       Effect.provideContext(busContext)
     )

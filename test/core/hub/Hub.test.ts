@@ -3,10 +3,12 @@ import { Clock, Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { FleetEvent } from "../../../core/domain/FleetEvent.ts"
 import type { Client } from "../../../core/hub/Hub.ts"
+import { person } from "../domain/People.ts"
 import { event, logOf, logText, make, settle, waiting } from "./FakeClient.ts"
 import type { FakeHubOptions } from "./FakeClient.ts"
 
 const bye = { code: 1000, reason: "bye" }
+const ada = person("ada")
 
 describe("Hub", () => {
   it.effect("counts who joined and who left, once each", () =>
@@ -264,16 +266,16 @@ describe("the limits of clients", () => {
   it.effect("hold by address and by user, and for those that are known only", () =>
     Effect.gen(function* () {
       const { hub } = yield* make({ clientsMax: 9, clientsPerAddressMax: 2, clientsPerUserMax: 1 })
-      const first = yield* hub.join({ address: "10.0.0.1", user: "ada" })
+      const first = yield* hub.join({ address: "10.0.0.1", principal: ada })
       yield* hub.join({ address: "10.0.0.1" })
       yield* hub.join({ address: "10.0.0.2" })
       assert.include(yield* Effect.flip(hub.join({ address: "10.0.0.1" })), { reason: "address", clientsMax: 2 })
-      assert.include(yield* Effect.flip(hub.join({ user: "ada" })), { reason: "user", clientsMax: 1 })
+      assert.include(yield* Effect.flip(hub.join({ principal: ada })), { reason: "user", clientsMax: 1 })
       yield* hub.join()
       assert.deepInclude(yield* hub.counts, { connected: 4, refused: 2 })
       yield* first.close(bye)
       yield* first.gone
-      yield* hub.join({ address: "10.0.0.1", user: "ada" })
+      yield* hub.join({ address: "10.0.0.1", principal: ada })
     })
   )
 })

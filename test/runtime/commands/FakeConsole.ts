@@ -6,11 +6,15 @@ import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Socket } from "effect/socket"
 import { TestConsole } from "effect/testing"
 import { batches } from "../../../runtime/commands/Batches.ts"
+import { activity } from "../../../runtime/commands/Activity.ts"
+import { login, logout } from "../../../runtime/commands/Login.ts"
 import { nodes } from "../../../runtime/commands/Nodes.ts"
 import { restart, signal, start, stop } from "../../../runtime/commands/Operate.ts"
 import { ps } from "../../../runtime/commands/Ps.ts"
 import { tail } from "../../../runtime/commands/Tail.ts"
+import { tokens } from "../../../runtime/commands/Tokens.ts"
 import { update } from "../../../runtime/commands/Update.ts"
+import { users } from "../../../runtime/commands/Users.ts"
 import { ExitStatus } from "../../../runtime/ExitStatus.ts"
 import * as Output from "../../../runtime/Output.ts"
 import * as NodeHttpServer from "../../../runtime/NodeHttpServer.ts"
@@ -66,7 +70,22 @@ export const serve = Effect.fnUntraced(function* (
 })
 
 const command = Command.make("muster").pipe(
-  Command.withSubcommands([nodes, ps, start, stop, restart, signal, tail, update, batches])
+  Command.withSubcommands([
+    nodes,
+    ps,
+    start,
+    stop,
+    restart,
+    signal,
+    tail,
+    update,
+    batches,
+    login,
+    logout,
+    users,
+    tokens,
+    activity
+  ])
 )
 
 export interface Ran {

@@ -1,0 +1,34 @@
+/** What every answer tells browsers: to guess no type, to keep nothing, to tell nobody and to frame nothing. */
+import { Effect } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { docsPath } from "./Routes.ts"
+
+const always = {
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "x-frame-options": "DENY"
+} as const
+
+/** Answers that are data run nothing and load nothing. */
+const data = { ...always, "content-security-policy": "default-src 'none'; frame-ancestors 'none'" } as const
+
+/** Answers of the API are about now, and for one person. */
+const api = { ...data, "cache-control": "no-store" } as const
+
+/** The page of the documentation carries its own script and style. */
+const page = {
+  ...always,
+  "content-security-policy": "base-uri 'none'; object-src 'none'; form-action 'none'; frame-ancestors 'none'"
+} as const
+
+const headersFor = (url: string) => {
+  const [path = ""] = url.split("?", 1)
+  if (path.startsWith("/api/")) return api
+  return path === docsPath ? page : data
+}
+
+/** Sets them on whatever is answered. */
+export const securityHeaders = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
+    Effect.map(app, HttpServerResponse.setHeaders(headersFor(url)))
+  )

@@ -1,0 +1,58 @@
+/**
+ * The world of scenarios that go into the database alone: the console's database, its component health and its bus,
+ * over a simulated server. What is really asked of the server is watched from there.
+ */
+import { Context, Effect, Layer, type Scope } from "effect"
+import { SqlClient } from "effect/sql"
+import type { ConsoleParts } from "../core/Console.ts"
+import { Components } from "../core/health/Components.ts"
+import { Database } from "../core/storage/Database.ts"
+import type { DatabaseOptions } from "../core/storage/DatabaseOptions.ts"
+import type { RunContext } from "../sim/RunContext.ts"
+import { Database as Server } from "../sim/sql/Database.ts"
+import * as SimSql from "../sim/sql/SimSql.ts"
+import { violated, type Violation } from "./Property.ts"
+import { consoleOptions } from "./World.ts"
+
+export interface DatabaseWorld {
+  readonly database: Database["Service"]
+  readonly components: Components["Service"]
+  readonly server: Server["Service"]
+  /** The same pool that the database uses. */
+  readonly sql: SqlClient.SqlClient
+}
+
+export interface DatabaseWorldOptions {
+  readonly parts: ConsoleParts
+  readonly options: DatabaseOptions
+  readonly pool: { readonly connectionsMax: number; readonly acquireTimeoutMs: number }
+}
+
+/** Writers wait for each other at the server; a database that says so is not away. */
+export const busyTimeoutMs = 1_000
+
+/** Builds it; it lasts until the scope closes. `before` happens when the server is there and the console is not. */
+export const make = Effect.fnUntraced(function* (
+  { options, parts, pool }: DatabaseWorldOptions,
+  before: (server: Server["Service"]) => Effect.Effect<void, never, RunContext | Scope.Scope> = () => Effect.void
+): Effect.fn.Return<DatabaseWorld, Violation, RunContext | Scope.Scope> {
+  const there = yield* Layer.build(Server.layer({ busyTimeoutMs }))
+  const server = Context.get(there, Server)
+  yield* before(server)
+  const client = SimSql.layer({ ...pool, answerTimeoutMs: options.statementTimeoutMs })
+  const layer = parts
+    .database(options)
+    .pipe(
+      Layer.provideMerge(client),
+      Layer.provideMerge(parts.components),
+      Layer.provide(parts.bus(consoleOptions.bus)),
+      Layer.provide(Layer.succeedContext(there))
+    )
+  const services = yield* Effect.catch(Layer.build(layer), ({ message }) => violated(`it does not start: ${message}`))
+  return {
+    database: Context.get(services, Database),
+    components: Context.get(services, Components),
+    server,
+    sql: Context.get(services, SqlClient.SqlClient)
+  }
+})

@@ -1,0 +1,159 @@
+/**
+ * `node tools/killConsole.ts [--times 100] [--database URL] [--seed N] [--seconds 1800]`: kills a real console again and
+ * again while it has much to do, starts it again, and looks whether anything that it acknowledged is missing.
+ *
+ * Without a database it keeps a SQLite file; one of PostgreSQL has to be empty and for this alone. Ends with 1 when
+ * something is missing, 2 for wrong usage.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { marked, signal } from "../test/support/MarkedProcesses.ts"
+import * as Checks from "./kill/Checks.ts"
+import { Expected } from "./kill/Expected.ts"
+import * as KilledConsole from "./kill/KilledConsole.ts"
+import { load, password, type World } from "./kill/Load.ts"
+import { ask, at, isDone } from "./kill/Requests.ts"
+
+/** It is killed once so many more requests were answered, or after so long, and a moment later. */
+const killAfter = { answersMax: 40, msMax: 20_000, moreMsMax: 150 } as const
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Numbers from 0 to 1 that a seed gives: mulberry32. */
+const randomOf = (seed: number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Programs with children of their own; the second form differs by one of them and by a setting. */
+const configuration = (form: number): string =>
+  [
+    "[poll]",
+    `interval = "${form === 0 ? "200ms" : "300ms"}"`,
+    "[auth]",
+    "login_failures_per_account = 1000",
+    "login_failures_per_address = 100000",
+    ...["steady", "ticker", "worker"].flatMap((name) => [
+      "[[programs]]",
+      `name = "${name}"`,
+      'group = "app"',
+      `command = "sh -c 'while :; do echo ${name}${name === "worker" ? form : ""}; sleep 0.1; done'"`,
+      "startsecs = 0",
+      "stopwaitsecs = 2"
+    ])
+  ].join("\n")
+
+const usage = "usage: node tools/killConsole.ts [--times N] [--database URL] [--seed N] [--seconds N]"
+
+const options = () => {
+  const { values } = parseArgs({
+    options: {
+      times: { type: "string", default: "100" },
+      seconds: { type: "string", default: "1800" },
+      seed: { type: "string", default: String(Date.now() % 1_000_000) },
+      database: { type: "string" }
+    }
+  })
+  const [times, seconds, seed] = [Number(values.times), Number(values.seconds), Number(values.seed)]
+  if (![times, seconds, seed].every((number) => Number.isSafeInteger(number) && number >= 0)) throw new Error(usage)
+  return { times, seconds, seed, database: values.database }
+}
+
+const loggedIn = async (url: string, username: string): Promise<string> => {
+  const answer = await ask(url, { method: "POST", path: "/api/auth/login", body: { username, password } })
+  const token = at(answer.body, "token")
+  if (typeof token !== "string") throw new Error(`${username} cannot log in: ${JSON.stringify(answer.body)}`)
+  return token
+}
+
+const torture = async (folder: string): Promise<ReadonlyArray<string>> => {
+  const { database, seconds, seed, times } = options()
+  const random = randomOf(seed)
+  const world: World = {
+    folder,
+    random,
+    users: new Expected(),
+    tokens: new Expected(),
+    secrets: new Map(),
+    recorded: new Set(),
+    sessions: new Map(),
+    configuration,
+    made: 0,
+    answered: 0,
+    unanswered: 0
+  }
+  writeFileSync(join(folder, "muster.toml"), configuration(0))
+  const env = {
+    MUSTER_SERVER_PORT: "0",
+    MUSTER_ADMIN_PASSWORD: password,
+    MUSTER_DATABASE_URL: database ?? "sqlite:muster.db",
+    XDG_RUNTIME_DIR: folder
+  }
+  const startedMs = performance.now()
+  const isLate = () => performance.now() - startedMs > seconds * 1_000
+  let console_ = await KilledConsole.start(folder, env)
+  const lives = [console_]
+  const wrong: Array<string> = []
+  let kills = 0
+  try {
+    // One session for all of the time: that it lasts is among what is looked at.
+    const token = await loggedIn(console_.url, "admin")
+    world.sessions.set("admin", token)
+    const keeper = { username: "keeper", password, role: "viewer" }
+    const made = await ask(console_.url, { method: "POST", path: "/api/users", body: keeper, token })
+    if (!isDone(made)) throw new Error(`no user could be made: ${JSON.stringify(made.body)}`)
+    while (kills < times && wrong.length === 0 && !isLate()) {
+      let isOver = false
+      const working = load({ url: console_.url, token, world, isOver: () => isOver })
+      const enough = world.answered + Math.floor(random() * killAfter.answersMax)
+      const latestMs = performance.now() + killAfter.msMax
+      while (world.answered < enough && performance.now() < latestMs) await pause(5)
+      await pause(random() * killAfter.moreMsMax)
+      await console_.end("SIGKILL")
+      isOver = true
+      await working
+      kills++
+      const next = await KilledConsole.start(folder, env)
+      lives.push(next)
+      wrong.push(...(await Checks.check(console_, next, token, world)))
+      console_ = next
+      if (kills % 10 === 0 || wrong.length > 0) process.stdout.write(`${told(kills, world)}\n`)
+    }
+    const status = await console_.end("SIGTERM")
+    if (status !== 0) wrong.push(`the last console ended with ${status}:\n${console_.output().slice(-2_000)}`)
+    wrong.push(...lives.flatMap(({ mark }) => marked(mark).map((pid) => `the process ${pid} is left over`)))
+    wrong.push(...Checks.staleFiles(folder), ...Checks.integrity(folder))
+  } finally {
+    await console_.end("SIGKILL")
+    for (const { mark } of lives) for (const pid of marked(mark)) signal(pid, "SIGKILL")
+  }
+  const tookS = Math.round((performance.now() - startedMs) / 1_000)
+  if (world.answered === 0) wrong.push("nothing was answered, so nothing was looked at")
+  if (kills < times && wrong.length === 0) wrong.push(`only ${kills} of ${times} kills within ${seconds} s`)
+  process.stdout.write(
+    `${told(kills, world)} in ${tookS} s, seed ${seed}: ${wrong.length === 0 ? "all is there" : "NOT"}\n`
+  )
+  return wrong
+}
+
+const told = (kills: number, { answered, unanswered, users }: World): string =>
+  `${kills} kills, ${answered} answered and ${unanswered} cut off, ${users.names().length} users so far`
+
+const folder = mkdtempSync(join(tmpdir(), "muster-kill-"))
+try {
+  const wrong = await torture(folder)
+  for (const line of wrong) process.stderr.write(`killConsole: ${line}\n`)
+  process.exitCode = wrong.length === 0 ? 0 : 1
+} catch (error) {
+  process.stderr.write(`killConsole: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = error instanceof Error && error.message === usage ? 2 : 1
+} finally {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+}
