@@ -2,8 +2,8 @@
  * `node tools/killConsole.ts [--times 100] [--database URL] [--seed N] [--seconds 1800]`: kills a real console again and
  * again while it has much to do, starts it again, and looks whether anything that it acknowledged is missing.
  *
- * Without a database it keeps a SQLite file; one of PostgreSQL has to be empty and for this alone. Ends with 1 when
- * something is missing, 2 for wrong usage.
+ * Without a database it keeps a SQLite file; one of PostgreSQL, `postgres://user@host/NAME`, is made for this and dropped
+ * after it. Ends with 1 when something is missing, 2 for wrong usage.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -11,26 +11,14 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { marked, signal } from "../test/support/MarkedProcesses.ts"
 import * as Checks from "./kill/Checks.ts"
-import { Expected } from "./kill/Expected.ts"
 import * as KilledConsole from "./kill/KilledConsole.ts"
-import { load, password, type World } from "./kill/Load.ts"
-import { ask, at, isDone } from "./kill/Requests.ts"
+import { begin, load, newWorld, password, randomOf, type World } from "./kill/Load.ts"
+import * as OwnDatabase from "./kill/OwnDatabase.ts"
 
 /** It is killed once so many more requests were answered, or after so long, and a moment later. */
 const killAfter = { answersMax: 40, msMax: 20_000, moreMsMax: 150 } as const
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** Numbers from 0 to 1 that a seed gives: mulberry32. */
-const randomOf = (seed: number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** Programs with children of their own; the second form differs by one of them and by a setting. */
 const configuration = (form: number): string =>
@@ -38,6 +26,8 @@ const configuration = (form: number): string =>
     "[poll]",
     `interval = "${form === 0 ? "200ms" : "300ms"}"`,
     "[auth]",
+    // Nobody refreshes a token here.
+    'access_token_ttl = "12h"',
     "login_failures_per_account = 1000",
     "login_failures_per_address = 100000",
     ...["steady", "ticker", "worker"].flatMap((name) => [
@@ -52,43 +42,37 @@ const configuration = (form: number): string =>
 
 const usage = "usage: node tools/killConsole.ts [--times N] [--database URL] [--seed N] [--seconds N]"
 
+class WrongUsage extends Error {}
+
+const parsed = () => {
+  try {
+    return parseArgs({
+      options: {
+        times: { type: "string", default: "100" },
+        seconds: { type: "string", default: "1800" },
+        seed: { type: "string", default: String(Date.now() % 1_000_000) },
+        database: { type: "string" }
+      }
+    })
+  } catch (error) {
+    throw new WrongUsage(`${error instanceof Error ? error.message : String(error)}\n${usage}`)
+  }
+}
+
 const options = () => {
-  const { values } = parseArgs({
-    options: {
-      times: { type: "string", default: "100" },
-      seconds: { type: "string", default: "1800" },
-      seed: { type: "string", default: String(Date.now() % 1_000_000) },
-      database: { type: "string" }
-    }
-  })
+  const { values } = parsed()
   const [times, seconds, seed] = [Number(values.times), Number(values.seconds), Number(values.seed)]
-  if (![times, seconds, seed].every((number) => Number.isSafeInteger(number) && number >= 0)) throw new Error(usage)
+  if (![times, seconds, seed].every((number) => Number.isSafeInteger(number) && number >= 0)) {
+    throw new WrongUsage(usage)
+  }
   return { times, seconds, seed, database: values.database }
 }
 
-const loggedIn = async (url: string, username: string): Promise<string> => {
-  const answer = await ask(url, { method: "POST", path: "/api/auth/login", body: { username, password } })
-  const token = at(answer.body, "token")
-  if (typeof token !== "string") throw new Error(`${username} cannot log in: ${JSON.stringify(answer.body)}`)
-  return token
-}
+type Options = ReturnType<typeof options>
 
-const torture = async (folder: string): Promise<ReadonlyArray<string>> => {
-  const { database, seconds, seed, times } = options()
+const torture = async (folder: string, { database, seconds, seed, times }: Options): Promise<ReadonlyArray<string>> => {
   const random = randomOf(seed)
-  const world: World = {
-    folder,
-    random,
-    users: new Expected(),
-    tokens: new Expected(),
-    secrets: new Map(),
-    recorded: new Set(),
-    sessions: new Map(),
-    configuration,
-    made: 0,
-    answered: 0,
-    unanswered: 0
-  }
+  const world = newWorld({ folder, random, configuration })
   writeFileSync(join(folder, "muster.toml"), configuration(0))
   const env = {
     MUSTER_SERVER_PORT: "0",
@@ -104,11 +88,7 @@ const torture = async (folder: string): Promise<ReadonlyArray<string>> => {
   let kills = 0
   try {
     // One session for all of the time: that it lasts is among what is looked at.
-    const token = await loggedIn(console_.url, "admin")
-    world.sessions.set("admin", token)
-    const keeper = { username: "keeper", password, role: "viewer" }
-    const made = await ask(console_.url, { method: "POST", path: "/api/users", body: keeper, token })
-    if (!isDone(made)) throw new Error(`no user could be made: ${JSON.stringify(made.body)}`)
+    const token = await begin(console_.url, world)
     while (kills < times && wrong.length === 0 && !isLate()) {
       let isOver = false
       const working = load({ url: console_.url, token, world, isOver: () => isOver })
@@ -146,14 +126,26 @@ const torture = async (folder: string): Promise<ReadonlyArray<string>> => {
 const told = (kills: number, { answered, unanswered, users }: World): string =>
   `${kills} kills, ${answered} answered and ${unanswered} cut off, ${users.names().length} users so far`
 
-const folder = mkdtempSync(join(tmpdir(), "muster-kill-"))
+const run = async () => {
+  const given = options()
+  const folder = mkdtempSync(join(tmpdir(), "muster-kill-"))
+  try {
+    const dropDatabase = given.database === undefined ? async () => {} : await OwnDatabase.make(given.database)
+    try {
+      return await torture(folder, given)
+    } finally {
+      await dropDatabase()
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
 try {
-  const wrong = await torture(folder)
+  const wrong = await run()
   for (const line of wrong) process.stderr.write(`killConsole: ${line}\n`)
   process.exitCode = wrong.length === 0 ? 0 : 1
 } catch (error) {
   process.stderr.write(`killConsole: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = error instanceof Error && error.message === usage ? 2 : 1
-} finally {
-  rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  process.exitCode = error instanceof WrongUsage ? 2 : 1
 }

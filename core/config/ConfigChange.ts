@@ -8,22 +8,36 @@ import { diffPrograms } from "../local/ProgramDiff.ts"
 import type { TlsByNode } from "../Setup.ts"
 import type { Config, NodeConfig } from "./ConfigSchema.ts"
 
-/** Settings that can change while the console runs, whole sections by their names. All others need a restart. */
-const live: ReadonlySet<string> = new Set(["server.cors_origins", "log.level", "auth", "activity"])
+/** Settings that can change while the console runs: those that are asked for at each use. All others need a restart. */
+const live: ReadonlySet<string> = new Set([
+  "server.cors_origins",
+  "server.trusted_proxies",
+  "log.level",
+  "auth.sources",
+  "auth.cookie_secure",
+  "auth.public_health",
+  "auth.public_metrics",
+  "limits.requests_max",
+  "limits.operations_max",
+  "limits.memory_warning",
+  "limits.memory_critical"
+])
 
-/** What of such a section is decided once: how much is done, or waits, at a time. */
-const decidedOnce: ReadonlySet<string> = new Set(["auth.logins_at_once", "activity.waiting_max"])
-
-const isLive = (name: string): boolean =>
-  !decidedOnce.has(name) && (live.has(name) || live.has(name.slice(0, name.indexOf("."))))
+const isLive = (name: string): boolean => live.has(name)
 
 /** The one in use with what can change of the other. */
 const merged = (before: Config, after: Config, takesPrograms: boolean): Config => ({
   ...before,
-  server: { ...before.server, corsOrigins: after.server.corsOrigins },
+  server: { ...before.server, corsOrigins: after.server.corsOrigins, trustedProxies: after.server.trustedProxies },
   log: { ...before.log, level: after.log.level },
-  auth: { ...after.auth, loginsAtOnce: before.auth.loginsAtOnce },
-  activity: { ...after.activity, waitingMax: before.activity.waitingMax },
+  auth: {
+    ...before.auth,
+    sources: after.auth.sources,
+    cookieSecure: after.auth.cookieSecure,
+    publicHealth: after.auth.publicHealth,
+    publicMetrics: after.auth.publicMetrics
+  },
+  limits: { ...after.limits, memoryInterval: before.limits.memoryInterval },
   nodes: after.nodes,
   programs: takesPrograms ? after.programs : before.programs
 })

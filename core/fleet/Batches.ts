@@ -26,6 +26,7 @@ import type { BatchEvent, BatchPlan, ItemEnd } from "./BatchState.ts"
 import { Fleet } from "./Fleet.ts"
 import type { UnknownNode, UnknownProcess } from "./Fleet.ts"
 import { seenSnapshot } from "./FleetSight.ts"
+import type { BudgetExceeded } from "../resources/FiberBudget.ts"
 import { Registry } from "./Registry.ts"
 import { select } from "./Selection.ts"
 import type { Selected } from "./Selection.ts"
@@ -328,13 +329,14 @@ const unended = (tookMs: number): ItemEnd => ({
   took_ms: tookMs
 })
 
-const describe = (error: UnknownNode | UnknownProcess | NodeError): string => {
+const describe = (error: UnknownNode | UnknownProcess | NodeError | BudgetExceeded): string => {
   switch (error._tag) {
     case "UnknownNode":
       return "the fleet has no such node any more"
     case "UnknownProcess":
       return "the node has no such process any more"
     case "NodeError":
+    case "BudgetExceeded":
       return error.message
   }
 }

@@ -22,6 +22,8 @@ import { announced } from "./Activity.ts"
 import { viewFleet, viewNode } from "./FleetState.ts"
 import type { NodeEntry, NodeState } from "./FleetState.ts"
 import * as Measurements from "../metrics/Measurements.ts"
+import * as FiberBudget from "../resources/FiberBudget.ts"
+import type { BudgetExceeded } from "../resources/FiberBudget.ts"
 import * as KeyedLocks from "./KeyedLocks.ts"
 import type { LogPiece, LogRange, NodeDriver } from "./NodeDriver.ts"
 import * as NodeGuard from "./NodeGuard.ts"
@@ -91,7 +93,7 @@ export class Fleet extends Context.Service<
       node: string,
       process: ProcessId,
       limits?: OperationLimits
-    ) => Effect.Effect<OperationResult, UnknownNode | UnknownProcess | NodeError>
+    ) => Effect.Effect<OperationResult, UnknownNode | UnknownProcess | NodeError | BudgetExceeded>
     readonly readLog: (log: LogId, range: LogRange) => Effect.Effect<LogChunk, UnknownNode | UnknownProcess | NodeError>
     /** The newest part of a log and then what is written. Each reader asks the node; LogFollow shares one. */
     readonly followLog: (log: LogId) => Stream.Stream<LogPiece, UnknownNode | NodeError>
@@ -233,6 +235,7 @@ const makeCommands = Effect.fnUntraced(function* (members: Members, options: Fle
   const registry = yield* Registry
   const locks = yield* KeyedLocks.make
   const { operation: measured } = yield* Measurements.optional
+  const { within: withinBudget } = yield* FiberBudget.optional
   let operations = 0
 
   const operate: Fleet["Service"]["operate"] = Effect.fn("Fleet.operate")(function* (request, node, id, limits = {}) {
@@ -253,7 +256,7 @@ const makeCommands = Effect.fnUntraced(function* (members: Members, options: Fle
           )
         })
       )
-      .pipe(Effect.catchTag("NodeError", unknownProcess(node, id)), measured(kind))
+      .pipe(Effect.catchTag("NodeError", unknownProcess(node, id)), withinBudget("operations"), measured(kind))
   })
 
   const update = Effect.fn("Fleet.update")(function* (node: string) {

@@ -7,7 +7,7 @@
  * Public routes do not look at credentials at all.
  */
 import { Effect } from "effect"
-import { HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpServerError, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { Accounts, NotAuthenticated } from "../auth/Accounts.ts"
 import type { AccountsUnknown } from "../auth/Accounts.ts"
 import { CurrentPrincipal, isAtLeast } from "../domain/Access.ts"

@@ -1,6 +1,6 @@
 /** Bodies that are not worth reading, by the headers of their requests. */
 import { ByteSize, Effect } from "effect"
-import { HttpIncomingMessage, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpIncomingMessage, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { errorResponse } from "./ErrorResponse.ts"
 import { CurrentRequest } from "./RequestFacts.ts"
 import { bodyBytesMax } from "./Routes.ts"

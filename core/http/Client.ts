@@ -31,8 +31,8 @@ export type ClientError = ConsoleUnreachable | ConsoleRefused | ConsoleUnwell | 
 export type Client = HttpApiClient.ForApi<typeof Api>
 
 /**
- * A client of the console at this URL, over the `HttpClient` of the surroundings, in the name of whoever the token is of.
- * It has no timeouts of its own.
+ * A client of the console at this URL, over the `HttpClient` of the surroundings, in the name of whoever the token is
+ * of. It has no timeouts of its own.
  */
 export const make = (baseUrl: string, token?: Redacted.Redacted): Effect.Effect<Client, never, HttpClient.HttpClient> =>
   HttpApiClient.make(Api, {

@@ -1,6 +1,6 @@
 /**
- * Where a request carries what shows who makes it: the one place that looks for it (R3.2). Pure; whether it lets anybody
- * in is for `Authentication` to say.
+ * Where a request carries what shows who makes it: the one place that looks for it (R3.2). Pure; whether it lets
+ * anybody in is for `Authentication` to say.
  */
 import { Redacted } from "effect"
 import { hubPath } from "./Routes.ts"

@@ -4,42 +4,41 @@ import type { HttpServerResponse } from "effect/http"
 import type { DatabaseError } from "../storage/DatabaseError.ts"
 import { errorResponse, withRetryAfter } from "./ErrorResponse.ts"
 
-/**
- * `database_unavailable` and `database_busy`, 503; `database_timeout`, 504; a bug or a full disk is `internal`. Logged
- * with its cause, answered without it.
- */
-export const databaseError = (error: DatabaseError): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.andThen(Effect.logError("the database failed a request", error), responseTo(error))
-
-const responseTo = ({ reason, retryAfterMs }: DatabaseError): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
-  switch (reason) {
+/** `database_unavailable` and `database_busy`, 503; `database_timeout`, 504; a bug or a full disk is `internal`. */
+export const databaseError = (cause: DatabaseError): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+  switch (cause.reason) {
     case "Unavailable": {
       const answer = errorResponse({
         code: "database_unavailable",
-        message: "the database cannot be used now; nothing was changed"
+        message: "the database cannot be used now; nothing was changed",
+        cause
       })
-      return retryAfterMs === undefined ? answer : Effect.map(answer, withRetryAfter(retryAfterMs))
+      return cause.retryAfterMs === undefined ? answer : Effect.map(answer, withRetryAfter(cause.retryAfterMs))
     }
     case "Exhausted":
       return errorResponse({
         code: "database_busy",
-        message: "the database has no free connection; nothing was changed"
+        message: "the database has no free connection; nothing was changed",
+        cause
       })
     case "TimedOut":
       return errorResponse({
         code: "database_timeout",
-        message: "the database took too long; nothing was changed"
+        message: "the database took too long; nothing was changed",
+        cause
       })
     case "Unacknowledged":
       return errorResponse({
         code: "database_timeout",
-        message: "the database did not say whether it was done: look before you try again"
+        message: "the database did not say whether it was done: look before you try again",
+        cause
       })
     case "Conflict":
     case "Failed":
       return errorResponse({
         code: "internal",
-        message: "the console failed to answer; its log tells more under this request id"
+        message: "the console failed to answer; its log tells more under this request id",
+        cause
       })
   }
 }

@@ -213,9 +213,12 @@ export const TooManyAttemptsBody = kind(
   "Too many logins have failed; `details.retry_after_ms` and the header `retry-after` (seconds) say when to try again.",
   ["too_many_attempts"]
 )
-export const Overloaded = kind("Overloaded", 503, "The console has as much to do as it may have at a time.", [
-  "overloaded"
-])
+export const Overloaded = kind(
+  "Overloaded",
+  503,
+  "The console has as much to do as it may have at a time, is short of memory, or ends.",
+  ["overloaded", "shutting_down"]
+)
 export const DatabaseAway = kind(
   "DatabaseAway",
   503,
@@ -240,17 +243,25 @@ export interface ErrorParts<Code extends ErrorCode = ErrorCode> {
   readonly code: Code
   readonly message: string
   readonly details?: Readonly<Record<string, unknown>>
+  /** What was behind it: an error, a `Cause`, or words. For the log, never for the answer. */
+  readonly cause?: unknown
 }
 
 /** The body of an error, with the id of the current request, whose facts tell of it from now on. */
-export const errorBody = <const Code extends ErrorCode>({ code, details, message }: ErrorParts<Code>) =>
+export const errorBody = <const Code extends ErrorCode>({ cause, code, details, message }: ErrorParts<Code>) =>
   Effect.zipWith(RequestId, CurrentRequest, (request_id, facts) => {
     facts.code = code
+    facts.cause = cause
     return { status: "error" as const, message, code, ...(details === undefined ? {} : { details }), request_id }
   })
 
 /** Why the hub admits nobody, for the answer before the upgrade. */
-export const joinRefused = ({
+export const joinRefused = (error: JoinRefused): ErrorParts<"too_many_clients" | "shutting_down" | "overloaded"> => ({
+  ...refusalOf(error),
+  cause: error
+})
+
+const refusalOf = ({
   clientsMax,
   reason
 }: JoinRefused): ErrorParts<"too_many_clients" | "shutting_down" | "overloaded"> => {

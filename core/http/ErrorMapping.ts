@@ -6,7 +6,9 @@ import type { UnknownNode, UnknownProcess } from "../fleet/Fleet.ts"
 import type { JobRefused } from "../jobs/JobPool.ts"
 import { errorBody } from "./ErrorBody.ts"
 import type { ErrorCode, ErrorParts } from "./ErrorBody.ts"
+import type { BudgetExceeded } from "../resources/FiberBudget.ts"
 import { errorResponse, withRetryAfter } from "./ErrorResponse.ts"
+import { overloaded } from "./RequestBudget.ts"
 
 /** Fails with the body of an error. */
 export const fail = <const Code extends ErrorCode>(parts: ErrorParts<Code>) =>
@@ -39,50 +41,51 @@ const badSelection = ({ items, itemsMax, reason }: BadSelection) =>
       })
 
 /** `too_many_batches` or `shutting_down`, 503. */
-const jobRefused = ({ reason, runningMax, waitingMax }: JobRefused) =>
-  reason === "full"
+const jobRefused = (cause: JobRefused) =>
+  cause.reason === "full"
     ? fail({
         code: "too_many_batches",
-        message: `${runningMax} batches run and ${waitingMax} wait already`,
-        details: { running_max: runningMax, waiting_max: waitingMax }
+        message: `${cause.runningMax} batches run and ${cause.waitingMax} wait already`,
+        details: { running_max: cause.runningMax, waiting_max: cause.waitingMax },
+        cause
       })
-    : fail({ code: "shutting_down", message: "the console is shutting down" })
+    : fail({ code: "shutting_down", message: "the console is shutting down", cause })
 
 /**
  * A node that could not be asked or refused. The message is Muster's own wording; of the node's it holds no more than
  * the text of a fault. An open circuit is a response of its own, since it has a header more.
  */
-const nodeError = (error: NodeError) => {
-  const { message, reason } = error
+const nodeError = (cause: NodeError) => {
+  const { message, reason } = cause
   switch (reason._tag) {
     case "Fault":
       return fail({ code: "node_refused", message, details: { fault: reason.name, fault_code: reason.code } })
     case "Unsupported":
-      return fail({ code: "node_unsupported", message })
+      return fail({ code: "node_unsupported", message, cause })
     case "Unreachable":
     case "ConnectionLost":
-      return fail({ code: "node_unreachable", message })
+      return fail({ code: "node_unreachable", message, cause })
     case "Unauthorized":
-      return fail({ code: "node_unauthorized", message })
+      return fail({ code: "node_unauthorized", message, cause })
     case "HttpStatus":
     case "TooLarge":
     case "Malformed":
-      return fail({ code: "node_invalid_reply", message })
+      return fail({ code: "node_invalid_reply", message, cause })
     case "WrongIdentity":
-      return fail({ code: "node_wrong_identity", message })
+      return fail({ code: "node_wrong_identity", message, cause })
     case "ShuttingDown":
-      return fail({ code: "node_shutting_down", message })
+      return fail({ code: "node_shutting_down", message, cause })
     case "Busy":
-      return fail({ code: "node_busy", message })
+      return fail({ code: "node_busy", message, cause })
     case "CircuitOpen": {
       const details = { retry_after_ms: reason.retryAfterMs }
       return Effect.map(
-        errorResponse({ code: "node_circuit_open", message, details }),
+        errorResponse({ code: "node_circuit_open", message, details, cause }),
         withRetryAfter(reason.retryAfterMs)
       )
     }
     case "TimedOut":
-      return fail({ code: "node_timeout", message })
+      return fail({ code: "node_timeout", message, cause })
   }
 }
 
@@ -99,8 +102,15 @@ export const nodeErrors = <A, R>(talk: Effect.Effect<A, UnknownNode | NodeError,
   Effect.catchTags(talk, { UnknownNode: unknownNode, NodeError: nodeError })
 
 /** Maps what an operation on a process can fail with. */
-export const processErrors = <A, R>(operation: Effect.Effect<A, UnknownNode | UnknownProcess | NodeError, R>) =>
-  Effect.catchTags(operation, { UnknownNode: unknownNode, UnknownProcess: unknownProcess, NodeError: nodeError })
+export const processErrors = <A, R>(
+  operation: Effect.Effect<A, UnknownNode | UnknownProcess | NodeError | BudgetExceeded, R>
+) =>
+  Effect.catchTags(operation, {
+    UnknownNode: unknownNode,
+    UnknownProcess: unknownProcess,
+    NodeError: nodeError,
+    BudgetExceeded: overloaded
+  })
 
 /** Maps what the beginning of a batch can fail with. */
 export const submitErrors = <A, R>(submit: Effect.Effect<A, BadSelection | JobRefused, R>) =>

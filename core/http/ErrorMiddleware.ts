@@ -47,12 +47,16 @@ export const answered = <E, R>(
       Effect.map(HttpServerResponse.setHeader("x-request-id", id)),
       Effect.map((response) => endsConnection(request, response)),
       Effect.tap((response) => tellOf(request, facts, response)),
-      Effect.annotateLogs({ request_id: id }),
+      Effect.annotateLogs({ request_id: id, operation: operationOf(request, facts) }),
       Effect.provideService(RequestId, id),
       Effect.provideService(CurrentRequest, facts)
     )
   })
 }
+
+/** As in the activity log. */
+const operationOf = ({ method }: HttpServerRequest.HttpServerRequest, { route }: RequestFacts): string =>
+  route?.name ?? `http.${method.toLowerCase()}`
 
 /** Whatever goes wrong is answered. */
 export const recovered = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
@@ -88,24 +92,36 @@ const decoded = (params: Readonly<Record<string, string>>): Readonly<Record<stri
     })
   )
 
+type Telling = readonly [level: LogLevel.Severity, message: string, ...causes: ReadonlyArray<Cause.Cause<unknown>>]
+
 /**
- * One line for each request: who asked for what and how it ended. Nothing that a client sent is in it as it came: no
- * path, no query, no header.
+ * How a request is told. That the console could not do its part is news for whoever runs it, with the cause; an error
+ * is only what is a bug of its own, since nodes and databases come and go.
+ */
+const tellingOf = ({ cause, code }: RequestFacts, status: number): Telling => {
+  if (code === undefined) return ["Debug", "request"]
+  if (refusals.has(code)) return ["Info", "request refused"]
+  if (status < 500) return ["Debug", "request"]
+  return [code === "internal" ? "Error" : "Warn", "request failed", Cause.isCause(cause) ? cause : Cause.fail(cause)]
+}
+
+/**
+ * One line for each request: who asked for what, how it ended, and what made it fail. Nothing that a client sent is in
+ * it as it came: no path, no query, no header.
  */
 const tellOf = (
   { method }: HttpServerRequest.HttpServerRequest,
   facts: RequestFacts,
   { status }: HttpServerResponse.HttpServerResponse
 ) => {
-  const { address, code, principal, reason, route, startedMs } = facts
-  const isRefusal = code !== undefined && refusals.has(code)
-  return Effect.flatMap(LogLevel.isEnabled(isRefusal ? "Info" : "Debug"), (enabled) =>
+  const { address, code, principal, reason, startedMs } = facts
+  const [level, message, ...causes] = tellingOf(facts, status)
+  return Effect.flatMap(LogLevel.isEnabled(level), (enabled) =>
     enabled
       ? Effect.flatMap(monotonicMs, (nowMs) =>
-          (isRefusal ? Effect.logInfo("request refused") : Effect.logDebug("request")).pipe(
+          Effect.logWithLevel(level)(message, ...causes).pipe(
             Effect.annotateLogs({
               method,
-              route: route?.name ?? "none",
               status,
               took_ms: Math.round(nowMs - startedMs),
               ...(principal === undefined ? {} : { actor: principal.actor }),
@@ -142,12 +158,12 @@ const respond = <E>(
 }
 
 /** The client is gone, and there is nobody to answer; or the console ends, which a WebSocket is told by its close. */
-const ofInterrupt = ({ reasons }: Cause.Cause<unknown>) =>
+const ofInterrupt = (cause: Cause.Cause<unknown>) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
-    headers["upgrade"] !== undefined || reasons.some(({ annotations }) => annotations.has(clientAbort))
-      ? Effect.failCause(Cause.fromReasons<never>(reasons.filter(Cause.isInterruptReason)))
+    headers["upgrade"] !== undefined || cause.reasons.some(({ annotations }) => annotations.has(clientAbort))
+      ? Effect.failCause(Cause.fromReasons<never>(cause.reasons.filter(Cause.isInterruptReason)))
       : Effect.map(
-          errorResponse({ code: "shutting_down", message: "the console is shutting down" }),
+          errorResponse({ code: "shutting_down", message: "the console is shutting down", cause }),
           HttpServerResponse.setHeader("connection", "close")
         )
   )
@@ -209,10 +225,8 @@ const ofSchemaError = (error: HttpApiError.HttpApiSchemaError) => {
 }
 
 const internal = (cause: Cause.Cause<unknown>) =>
-  Effect.andThen(
-    Effect.logError("request failed", cause),
-    errorResponse({
-      code: "internal",
-      message: "the console failed to answer; its log tells more under this request id"
-    })
-  )
+  errorResponse({
+    code: "internal",
+    message: "the console failed to answer; its log tells more under this request id",
+    cause
+  })

@@ -9,9 +9,11 @@ import { CurrentRequest } from "./RequestFacts.ts"
 /** Names of the routes that begin something which takes much memory, or takes it for long. */
 const large: ReadonlySet<string> = new Set(["hub.connect", "activity.export", "batches.submit"])
 
+const cause = "the memory in use is above limits.memory_critical"
+
 /** `overloaded`, 503. */
 const refused = Effect.map(
-  errorResponse({ code: "overloaded", message: "the console is short of memory and begins nothing large now" }),
+  errorResponse({ code: "overloaded", message: "the console is short of memory and begins nothing large now", cause }),
   withRetryAfter(retryAfterSeconds * 1000)
 )
 

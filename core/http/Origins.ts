@@ -6,7 +6,8 @@ interface Asked {
 
 /**
  * - `None`: no page asks, or one that a browser does not tell of.
- * - `Own`: a page of the console itself. `Allowed`: one of an origin that the configuration names. `Refused`: any other.
+ * - `Own`: a page of the console itself. `Allowed`: one of an origin that the configuration names.
+ * - `Refused`: any other.
  */
 export type OriginVerdict = "None" | "Own" | "Allowed" | "Refused"
 

@@ -52,5 +52,6 @@ export const originRefused = (origin: string): Effect.Effect<HttpServerResponse.
 /** 503: without the database nobody knows who is let in. */
 export const accountsUnknown: Effect.Effect<HttpServerResponse.HttpServerResponse> = errorResponse({
   code: "database_unavailable",
-  message: "the accounts are not known yet: the database has not been reached since the start"
+  message: "the accounts are not known yet: the database has not been reached since the start",
+  cause: "the accounts were not read from the database since the start"
 })

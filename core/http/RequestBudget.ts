@@ -7,9 +7,14 @@ import { CurrentRequest } from "./RequestFacts.ts"
 import type { Route } from "./Routes.ts"
 
 /** `overloaded`, 503. */
-export const overloaded = ({ component, max, message }: BudgetExceeded) =>
+export const overloaded = (cause: BudgetExceeded) =>
   Effect.map(
-    errorResponse({ code: "overloaded", message, details: { component, max } }),
+    errorResponse({
+      code: "overloaded",
+      message: cause.message,
+      details: { component: cause.component, max: cause.max },
+      cause
+    }),
     withRetryAfter(retryAfterSeconds * 1000)
   )
 

@@ -25,6 +25,8 @@ export class RequestFacts {
   outcome: ActivityOutcome | undefined
   /** Code of the error that is answered. */
   code: string | undefined
+  /** What made the console answer that error; for the log, never for an answer. */
+  cause: unknown
   /** Why somebody was refused; for the log, never for an answer. */
   reason: string | undefined
   /** Whether cookies for this client may be sent over https only. */

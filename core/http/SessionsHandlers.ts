@@ -1,6 +1,6 @@
 /** What the endpoints by which people log in do. */
 import { Clock, DateTime, Duration, Effect, Redacted } from "effect"
-import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Accounts } from "../auth/Accounts.ts"
 import type { Grant, Origin } from "../auth/Accounts.ts"

@@ -53,5 +53,5 @@ export const layer = HttpApiBuilder.group(
 )
 
 /** The removal answers with nothing, unless it was refused. */
-const noView = <A>(removed: A | HttpServerResponse.HttpServerResponse) =>
+const noView = (removed: unknown): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.isHttpServerResponse(removed) ? removed : HttpServerResponse.empty({ status: 204 })

@@ -2,7 +2,7 @@
  * Ceilings on what is under way at a time (S26), one a component: what would be beyond is refused at once and never
  * waits, so that a console with too much to do says so while it can.
  */
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Option, Schema } from "effect"
 
 /** `requests`: of the HTTP server, without the health. `operations`: on processes, those of batches included. */
 export const BudgetComponent = Schema.Literals(["requests", "operations"])
@@ -79,3 +79,12 @@ export const layer = (limits: () => BudgetLimits): Layer.Layer<FiberBudget> =>
       })
     })
   })
+
+/** Where nothing is bounded. */
+const unbounded: Pick<FiberBudget["Service"], "within"> = { within: () => (effect) => effect }
+
+/** For parts of the console that do without a budget where there is none. */
+export const optional = Effect.map(
+  Effect.serviceOption(FiberBudget),
+  Option.getOrElse(() => unbounded)
+)

@@ -32,6 +32,8 @@ import * as Console from "../../core/Console.ts"
 import { Api } from "../../core/http/Api.ts"
 import type { ProgramConfig } from "../../core/local/ProgramConfig.ts"
 import * as ConsoleLog from "../../core/log/ConsoleLog.ts"
+import { Measurements } from "../../core/metrics/Measurements.ts"
+import { MetricsPage } from "../../core/metrics/MetricsPage.ts"
 import * as Serving from "../../core/lifecycle/Serving.ts"
 import * as NodeDrivers from "../../core/NodeDrivers.ts"
 import * as Setup from "../../core/Setup.ts"
@@ -47,6 +49,7 @@ import * as NodeProcesses from "../NodeProcesses.ts"
 import * as NodeProcessStats from "../NodeProcessStats.ts"
 import * as NodeSecrets from "../NodeSecrets.ts"
 import * as NodeSignals from "../NodeSignals.ts"
+import * as Telemetry from "../Telemetry.ts"
 import { version } from "../Version.ts"
 
 const configFlag = Flag.File("config").pipe(
@@ -156,7 +159,7 @@ const run = Effect.fnUntraced(function* (initial: Loaded, file: Option.Option<st
       }
     },
     pages
-  }).pipe(Layer.provideMerge(portsOf(config)))
+  }).pipe((built) => Layer.provideMerge(sendMetrics, built), Layer.provideMerge(portsOf(config)))
   const deadline = config.server.shutdownDeadline
   const deadlineMs = Duration.toMillis(deadline)
   const program = Serving.serve(console, { deadlineMs, started: started(config, Option.isNone(file)) }).pipe(
@@ -171,8 +174,39 @@ const run = Effect.fnUntraced(function* (initial: Loaded, file: Option.Option<st
       report.clean && surroundings ? Effect.logInfo("stopped") : Effect.fail(notStopped(deadline))
     )
   )
-  yield* Effect.provide(program, [NodeSignals.layer, logging(config, () => inUse.level)])
+  const surroundings = surroundingsOf(config, self.instance, () => inUse.level)
+  yield* program.pipe(Effect.provide(surroundings), Effect.provide(NodeSignals.layer))
 })
+
+type Level = Config["log"]["level"]
+
+/** The log, and where it is configured what a collector of OpenTelemetry gets. */
+const surroundingsOf = (config: Config, instance: string, level: () => Level) => {
+  const { otlpHeaders, otlpInterval, otlpUrl, serviceName } = config.telemetry
+  if (otlpUrl === undefined) return logging(config, level, [], false)
+  const telemetry = Telemetry.layer({
+    url: otlpUrl,
+    headers: otlpHeaders,
+    intervalMs: Duration.toMillis(otlpInterval),
+    serviceName,
+    version,
+    instance,
+    level
+  })
+  const log = Layer.unwrap(Effect.map(Telemetry.Telemetry, ({ logger }) => logging(config, level, [logger], true)))
+  return Layer.provideMerge(log, telemetry)
+}
+
+/** Sends the metrics too, for as long as the console runs. */
+const sendMetrics = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const telemetry = yield* Effect.serviceOption(Telemetry.Telemetry)
+    if (Option.isNone(telemetry)) return
+    const { board } = yield* Measurements
+    const { collect } = yield* MetricsPage
+    yield* telemetry.value.sendMetrics(board.context, collect)
+  })
+)
 
 /** Says what the console watches and where it is. */
 const started = (config: Config, isDemo: boolean) => (services: Context.Context<HttpServer.HttpServer>) =>
@@ -209,13 +243,19 @@ const cannotListen = ({ server }: Config, cause: unknown): ExitStatus => {
 }
 
 /** Lines to stdout; the level is that of the moment, so that a reload can change it. */
-const logging = ({ log }: Config, level: () => Config["log"]["level"]) => {
+const logging = (
+  { log }: Config,
+  level: () => Level,
+  others: ReadonlyArray<Logger.Logger<unknown, void>>,
+  traces: boolean
+) => {
   const isPretty = log.format === "pretty" || (log.format === "auto" && process.stdout.isTTY)
   const logger = ConsoleLog.make({
     form: isPretty ? "pretty" : "json",
     colours: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
+    traces,
     level,
     write: (lines) => void process.stdout.write(lines)
   })
-  return Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "All"))
+  return Layer.merge(Logger.layer([logger, ...others]), Layer.succeed(References.MinimumLogLevel, "All"))
 }

@@ -158,7 +158,7 @@ export const notSerialised: Mutant = {
 
 export const joinedTooLate: Mutant = {
   id: "reload-joined-under-way",
-  what: "a reload that is asked for while another one runs gets the report of that one, which may have read the file already",
+  what: "a reload that is asked for while another one runs gets the report of that one",
   mutate: (parts) => ({
     ...parts,
     settings: (options) =>

@@ -4,10 +4,10 @@
  * last is in use.
  *
  * Method: a file is written again and again, each time with other nodes and a mark of its own, by several at once, who
- * then ask for a reload by signal or by call and may go away meanwhile. Readers look all the time. A reader who finds the
- * same version before and after a look at the fleet has looked at that version.
+ * then ask for a reload by signal or by call and may go away meanwhile. Readers look all the time. A reader who finds
+ * the same version before and after a look at the fleet has looked at that version.
  */
-import { Duration, Effect, Exit } from "effect"
+import { Effect, Exit } from "effect"
 import * as fc from "fast-check"
 import { draw } from "../../sim/Draw.ts"
 import { interruptSometime, sometimes } from "../../sim/Sim.ts"
@@ -42,17 +42,17 @@ type Ask = ReturnType<typeof workload.generate>["value"]["asks"][number]
 
 const environmentOf = (place: number, how: string): string => (how === "same" ? "same" : `e${place}`)
 
+/** One table of nodes. */
+const table = (name: string, ...settings: ReadonlyArray<string>): string =>
+  ["[[nodes]]", `name = "${name}"`, `url = "http://${name}:9001"`, ...settings, ""].join("\n")
+
 const textOf = (place: number, which: Content): string => {
   const nodes = strangers.flatMap((name) =>
-    which[name] === "absent"
-      ? []
-      : [
-          `[[nodes]]\nname = "${name}"\nurl = "http://${name}:9001"\nenvironment = "${environmentOf(place, which[name])}"\n`
-        ]
+    which[name] === "absent" ? [] : [table(name, `environment = "${environmentOf(place, which[name])}"`)]
   )
   const { password, username } = ConfiguredFleet.credentials
-  const steady = `[[nodes]]\nname = "steady"\nurl = "http://steady:9001"\nusername = "${username}"\npassword = "${password}"\n`
-  return `[activity]\nretention = "${place + 1}h"\n${steady}${nodes.join("")}`
+  const steady = table("steady", `username = "${username}"`, `password = "${password}"`)
+  return `[limits]\nrequests_max = ${place + 1}\n${steady}${nodes.join("")}`
 }
 
 /** The nodes of a content, with what tells one version of a node from another. */
@@ -71,10 +71,10 @@ type Console = ConfiguredFleet.ConfiguredFleet
 
 const currentOf = ({ settings }: Console) => {
   const { config, version } = settings.currentUnsafe()
-  return { version, place: Duration.toHours(config.activity.retention) - 1 }
+  return { version, place: config.limits.requestsMax - 1 }
 }
 
-const looking = (console: Console) =>
+const lookOnce = (console: Console) =>
   Effect.gen(function* () {
     const before = currentOf(console)
     const { nodes } = yield* console.registry.state
@@ -100,7 +100,7 @@ interface Seen {
 }
 
 const look = Effect.fnUntraced(function* (console: Console, { contents, plan }: Seen, atLeast: number) {
-  const { after, before, nodes, overview, shown } = yield* looking(console)
+  const { after, before, nodes, overview, shown } = yield* lookOnce(console)
   yield* holds(before.version >= atLeast, () => `version ${before.version} after version ${atLeast}`)
   for (const { place, version } of [before, after]) {
     const known = contents.get(version) ?? place
@@ -114,11 +114,11 @@ const look = Effect.fnUntraced(function* (console: Console, { contents, plan }: 
   const expected = nodesOf(before.place, plan[before.place] ?? { a: "absent", b: "absent", c: "absent" })
   yield* holds(nodes === expected, () => `version ${before.version} has nodes ${expected}, the fleet has ${nodes}`)
   yield* holds(shown === expected, () => `version ${before.version} has nodes ${expected}, the fleet shows ${shown}`)
-  const mark = overview.settings.find(({ name }) => name === "activity.retention")?.value
+  const mark = overview.settings.find(({ name }) => name === "limits.requests_max")?.value
   yield* holds(
-    overview.version === before.version && mark === `${before.place + 1}h`,
+    overview.version === before.version && mark === before.place + 1,
     () =>
-      `version ${before.version} of content ${before.place} is shown as version ${overview.version} with ${String(mark)}`
+      `version ${before.version} of content ${before.place} is shown as ${overview.version}, ${JSON.stringify(mark)}`
   )
   return after.version
 })

@@ -20,10 +20,15 @@ const secret = "s3cr3t"
 const certificate = "/ca.pem"
 const pem = "-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n"
 
-const steady = `[[nodes]]\nname = "steady"\nurl = "http://steady:9001"\nusername = "${username}"\npassword = "${password}"\n`
-const sound = `[activity]\nretention = "1h"\n${steady}[[nodes]]\nname = "old"\nurl = "https://old:9001"\ntls_ca = "${certificate}"\n`
+/** One table of nodes. */
+const table = (name: string, ...settings: ReadonlyArray<string>): string =>
+  ["[[nodes]]", `name = "${name}"`, ...settings, ""].join("\n")
+
+const answering = table("steady", 'url = "http://steady:9001"', `username = "${username}"`, `password = "${password}"`)
+const old = table("old", 'url = "https://old:9001"', `tls_ca = "${certificate}"`)
+const sound = `[log]\nlevel = "info"\n${answering}${old}`
 /** Sound as well, and different in all that can change. */
-const other = `[activity]\nretention = "2h"\n${steady}[[nodes]]\nname = "new"\nurl = "http://new:9001"\n`
+const other = `[log]\nlevel = "debug"\n${answering}${table("new", 'url = "http://new:9001"')}`
 
 interface Mistake {
   readonly what: string
@@ -40,7 +45,7 @@ const key = `-----BEGIN ${secret}`
 const mistakes: ReadonlyArray<Mistake> = [
   { what: "no TOML", text: added(`[poll\npassword = "${secret}"`), field: "" },
   { what: "a file that is not there", text: undefined, field: "" },
-  { what: "an unknown setting", text: added("[log]\nlevle = 'info'\n"), field: "log.levle" },
+  { what: "an unknown setting", text: added("[bus]\nwrokers = 1\n"), field: "bus.wrokers" },
   { what: "an unknown section", text: added("[wrong]\n"), field: "wrong" },
   { what: "another type", text: added("[poll]\nconcurrency = true\n"), field: "poll.concurrency" },
   { what: "out of range", text: added("[server]\nport = 70000\n"), field: "server.port" },

@@ -4,7 +4,7 @@
  *
  * A host may crash between any two steps of a client, so whatever both sides share changes within one step.
  */
-import { Clock, Data, Deferred, Effect, Option, Result } from "effect"
+import { Data, Deferred, Effect, Exit, Option, Result } from "effect"
 import { Signal } from "../net/Signal.ts"
 import type { RunContext } from "../RunContext.ts"
 import type { Rules, Verdict } from "../Rules.ts"
@@ -48,6 +48,8 @@ export interface Server {
   readonly freed: Signal
   /** Nobody gets in. */
   readonly isDown: () => boolean
+  /** How long clients wait for their answers. */
+  readonly patience: Patience<Reply>
   /** Takes the session off the list of the database. */
   readonly forget: (session: Session) => void
 }
@@ -71,6 +73,12 @@ interface Request {
 }
 
 type Message = Request | { readonly _tag: "Close"; readonly arrivesAtMs: number }
+
+/** What was so before a request was done. */
+interface Before {
+  readonly isInTransaction: boolean
+  readonly commits: number
+}
 
 /** How long a client that was interrupted waits for the answer before it gives up the connection. */
 const drainMs = 1_000
@@ -152,15 +160,23 @@ export class Session {
       Effect.gen({ self: this }, function* () {
         if (this.isLost) return yield* new ConnectionLost({ code: "ECONNRESET" })
         const reply = Deferred.makeUnsafe<Reply, ConnectionLost>()
-        yield* this.send(operation, sql, params, reply)
-        const { answer, arrivesAtMs } = yield* restore(
-          Effect.timeoutOrElse(arrived(reply), { duration: this.answerTimeoutMs, orElse: () => this.giveUp })
-        ).pipe(
-          Effect.tapError(() => this.close),
-          Effect.onInterrupt(() => this.drain(reply)),
-          Effect.ensuring(Effect.sync(() => this.pending.delete(reply)))
-        )
-        yield* restore(sleepUntil(arrivesAtMs))
+        const expectation = this.server.patience.expect(reply, this.answerTimeoutMs)
+        const sending = this.send(operation, sql, params, reply)
+        if (sending !== undefined) yield* sending
+        const { answer, arrivesAtMs } = yield* Effect.onExit(restore(Deferred.await(reply)), (exit) => {
+          expectation.isOver = true
+          if (Exit.isSuccess(exit)) {
+            this.pending.delete(reply)
+            return Effect.void
+          }
+          const after = Exit.hasInterrupts(exit) ? this.drain(reply) : this.close
+          return Effect.ensuring(
+            after,
+            Effect.sync(() => this.pending.delete(reply))
+          )
+        })
+        const leftMs = arrivesAtMs - this.server.nowMs()
+        if (leftMs > 0) yield* restore(Effect.sleep(leftMs))
         return answer
       })
     )
@@ -180,14 +196,16 @@ export class Session {
   })
 
   /** Lets go of the session: the server ends it when it has done all that was sent before. */
-  readonly close: Effect.Effect<void> = Effect.sync(() => {
+  readonly close: Effect.Effect<void> = Effect.sync(() => this.closeUnsafe())
+
+  closeUnsafe(): void {
     if (this.lostFromMs === -Infinity) return
     this.lostFromMs = -Infinity
     this.isInTransaction = false
     this.releaseHolds()
     this.inbox.push({ _tag: "Close", arrivesAtMs: this.arrival(0) })
     this.changed.raise()
-  })
+  }
 
   private readonly giveUp: Effect.Effect<never, ConnectionLost> = Effect.suspend(() =>
     Effect.andThen(this.close, new ConnectionLost({ code: "ETIMEDOUT" }))
@@ -202,30 +220,38 @@ export class Session {
     )
   }
 
+  /** Sends it at once, or gives what has to be waited for before it is sent. */
   private send(
     operation: Operation,
     sql: string,
     params: ReadonlyArray<SqliteValue>,
     reply: Deferred.Deferred<Reply, ConnectionLost>
-  ): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      const isRefused = operation === "connect" && this.server.isDown()
-      const verdict = this.server.rules.decide(this.point(operation, "request", sql))
-      this.pending.add(reply)
-      if (isRefused || breaksOff(verdict)) {
-        yield* Effect.sleep(this.server.latencyMs())
-        return yield* this.end(operation === "connect" ? "ECONNREFUSED" : "ECONNRESET")
-      }
-      // Nothing arrives, and the client learns nothing.
-      if (verdict._tag === "drop") return
-      const failure = verdict._tag === "fail" ? SqliteFailure.of(verdict.code) : undefined
-      while (this.inbox.length >= inboxMax && !this.isEnded) yield* this.changed.after(this.changed.now)
-      const arrivesAtMs = this.arrival(verdict._tag === "delay" ? verdict.ms : 0)
+  ): Effect.Effect<void> | undefined {
+    const isRefused = operation === "connect" && this.server.isDown()
+    const verdict = this.server.rules.decide(this.point(operation, "request", sql))
+    this.pending.add(reply)
+    if (isRefused || breaksOff(verdict)) {
+      const ended = this.end(operation === "connect" ? "ECONNREFUSED" : "ECONNRESET")
+      return Effect.andThen(Effect.sleep(this.server.latencyMs()), ended)
+    }
+    // Nothing arrives, and the client learns nothing.
+    if (verdict._tag === "drop") return undefined
+    const failure = verdict._tag === "fail" ? SqliteFailure.of(verdict.code) : undefined
+    const extraMs = verdict._tag === "delay" ? verdict.ms : 0
+    const put = () => {
+      const arrivesAtMs = this.arrival(extraMs)
       this.inbox.push({ _tag: "Request", arrivesAtMs, operation, sql, params, failure, reply })
-      this.changed.raise()
       // The server may have ended the session, and the client had not heard of it yet.
       if (this.isEnded) Deferred.doneUnsafe(reply, new ConnectionLost({ code: "ECONNRESET" }))
-    })
+      this.changed.raise()
+    }
+    const isFull = () => this.inbox.length >= inboxMax && !this.isEnded
+    if (!isFull()) return void put()
+    const room = Effect.suspend(() => this.changed.after(this.changed.now))
+    return Effect.andThen(
+      Effect.whileLoop({ while: isFull, body: () => room, step: () => {} }),
+      Effect.sync(put)
+    )
   }
 
   /** When something sent now arrives: after what was sent before. */
@@ -246,11 +272,16 @@ export class Session {
         continue
       }
       this.changed.raise()
-      yield* sleepUntil(message.arrivesAtMs)
+      const leftMs = message.arrivesAtMs - this.server.nowMs()
+      if (leftMs > 0) yield* Effect.sleep(leftMs)
       if (this.isEnded) return
       if (message._tag === "Close") return yield* this.end("ECONNRESET")
-      const answer = yield* this.answer(message)
-      if (!this.isEnded) yield* this.reply(message, answer)
+      const before = this.before()
+      const now = this.answer(message)
+      const answer = now === "busy" ? yield* this.waitForTurn(message) : now
+      this.keepStory(message, before, answer)
+      if (!this.connection.isWriter) this.server.freed.raise()
+      if (!this.isEnded) this.reply(message, answer)
     }
   }).pipe(
     // A defect of the model must not look like a database that does not answer.
@@ -263,45 +294,41 @@ export class Session {
 
   /** Ends the session at once: what it has not committed is rolled back, and whoever waits for an answer gets none. */
   end(code: ConnectionLost["code"]): Effect.Effect<void> {
-    return Effect.sync(() => {
-      if (this.isEnded) return
-      this.isEnded = true
-      this.isInTransaction = false
-      if (this.connection.isInTransaction) {
-        this.server.context.tell(() => `${this.name}: connection lost, its transaction is rolled back`)
-      }
-      this.connection.close()
-      this.releaseHolds()
-      this.server.forget(this)
-      // Whoever waits hears of it at once; an idle client after as long as news takes.
-      const heardAfterMs = this.pending.size > 0 ? 0 : this.server.latencyMs()
-      this.lostFromMs = Math.min(this.lostFromMs, this.server.nowMs() + heardAfterMs)
-      for (const reply of this.pending) Deferred.doneUnsafe(reply, new ConnectionLost({ code }))
-      this.changed.raise()
-      this.server.freed.raise()
-    })
+    return Effect.sync(() => this.endUnsafe(code))
   }
 
-  private answer(request: Request): Effect.Effect<Answer> {
-    if (request.operation === "connect") return Effect.succeed(done)
-    const wasInTransaction = this.connection.isInTransaction
-    const commitsBefore = this.server.sqlite.commits
-    const answer =
-      request.failure === undefined ? this.attempt(request.sql, request.params) : this.spoil(request.failure)
-    return Effect.map(answer, (result) => {
-      this.keepStory(request, wasInTransaction, commitsBefore, result)
-      if (!this.connection.isWriter) this.server.freed.raise()
-      return result
-    })
+  private endUnsafe(code: ConnectionLost["code"]): void {
+    if (this.isEnded) return
+    this.isEnded = true
+    this.isInTransaction = false
+    if (this.connection.isInTransaction) {
+      this.server.context.tell(() => `${this.name}: connection lost, its transaction is rolled back`)
+    }
+    this.connection.close()
+    this.releaseHolds()
+    this.server.forget(this)
+    // Whoever waits hears of it at once; an idle client after as long as news takes.
+    const heardAfterMs = this.pending.size > 0 ? 0 : this.server.latencyMs()
+    this.lostFromMs = Math.min(this.lostFromMs, this.server.nowMs() + heardAfterMs)
+    for (const reply of this.pending) Deferred.doneUnsafe(reply, new ConnectionLost({ code }))
+    this.changed.raise()
+    this.server.freed.raise()
   }
 
-  /** Does the statement, when it may: a transaction that writes keeps other writers waiting. */
-  private attempt(sql: string, params: ReadonlyArray<SqliteValue>): Effect.Effect<Answer> {
+  /** Does what was asked for, when it may: a transaction that writes keeps other writers waiting. */
+  private answer({ failure, operation, params, sql }: Request): Answer | "busy" {
+    if (operation === "connect") return done
+    if (failure === undefined) return this.connection.attempt(sql, params)
+    if (failure.endsTransaction) this.connection.rollback()
+    return Result.fail(failure)
+  }
+
+  private waitForTurn(request: Request): Effect.Effect<Answer> {
     return Effect.gen({ self: this }, function* () {
       const deadlineMs = this.server.nowMs() + this.server.busyTimeoutMs
       for (;;) {
         const since = this.server.freed.now
-        const answer = this.connection.attempt(sql, params)
+        const answer = this.answer(request)
         if (answer !== "busy") return answer
         const leftMs = deadlineMs - this.server.nowMs()
         if (leftMs > 0 && !this.isEnded) yield* Effect.timeoutOption(this.server.freed.after(since), leftMs)
@@ -310,30 +337,25 @@ export class Session {
     })
   }
 
-  private spoil(failure: SqliteFailure): Effect.Effect<Answer> {
-    return Effect.sync(() => {
-      if (failure.endsTransaction) this.connection.rollback()
-      return Result.fail(failure)
-    })
-  }
-
-  private reply(request: Request, answer: Answer): Effect.Effect<void> {
+  private reply(request: Request, answer: Answer): void {
     const verdict = this.server.rules.decide(this.point(request.operation, "reply", request.sql))
-    if (verdict._tag === "drop") return Effect.void
-    if (breaksOff(verdict)) return this.end("ECONNRESET")
+    if (verdict._tag === "drop") return
+    if (breaksOff(verdict)) return this.endUnsafe("ECONNRESET")
     const told: Answer = verdict._tag === "fail" ? Result.fail(SqliteFailure.of(verdict.code)) : answer
-    return Effect.sync(() => {
-      this.isInTransaction = this.connection.isInTransaction
-      const lateMs = verdict._tag === "delay" ? verdict.ms : 0
-      const arrivesAtMs = this.server.nowMs() + this.server.latencyMs() + lateMs
-      Deferred.doneUnsafe(request.reply, Effect.succeed({ answer: told, arrivesAtMs }))
-    })
+    this.isInTransaction = this.connection.isInTransaction
+    const lateMs = verdict._tag === "delay" ? verdict.ms : 0
+    const arrivesAtMs = this.server.nowMs() + this.server.latencyMs() + lateMs
+    Deferred.doneUnsafe(request.reply, Effect.succeed({ answer: told, arrivesAtMs }))
   }
 
-  private keepStory(request: Request, wasInTransaction: boolean, commitsBefore: number, answer: Answer): void {
+  private before(): Before {
+    return { isInTransaction: this.connection.isInTransaction, commits: this.server.sqlite.commits }
+  }
+
+  private keepStory(request: Request, before: Before, answer: Answer): void {
     const { context, sqlite } = this.server
     const isInTransaction = this.connection.isInTransaction
-    const sql = request.sql.replace(/\s+/g, " ").trim().slice(0, toldCharsMax)
+    const wasInTransaction = before.isInTransaction
     if (!wasInTransaction && isInTransaction) {
       this.transactionHold ??= this.hold("SQL transaction", this.name)
       context.tell(() => `${this.name}: begins a transaction`)
@@ -342,8 +364,8 @@ export class Session {
       context.tell(
         () => `${this.name}: ${request.operation === "commit" && failed === "" ? "commits" : `rolls back${failed}`}`
       )
-    } else if (sqlite.commits !== commitsBefore) {
-      context.tell(() => `${this.name}: commits ${sql}`)
+    } else if (sqlite.commits !== before.commits) {
+      context.tell(() => `${this.name}: commits ${request.sql.replace(/\s+/g, " ").trim().slice(0, toldCharsMax)}`)
     }
     if (!isInTransaction) {
       this.transactionHold?.()
@@ -373,5 +395,3 @@ const arrived = (reply: Deferred.Deferred<Reply, ConnectionLost>) => Effect.inte
 
 const breaksOff = ({ _tag }: Verdict): boolean => _tag === "reset" || _tag === "refuse" || _tag === "corrupt"
 
-const sleepUntil = (atMs: number): Effect.Effect<void> =>
-  Effect.flatMap(Clock.currentTimeMillis, (nowMs) => (atMs > nowMs ? Effect.sleep(atMs - nowMs) : Effect.void))

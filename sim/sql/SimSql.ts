@@ -50,48 +50,63 @@ const pool = Effect.fnUntraced(function* (options: SimSqlOptions) {
   const database = yield* Database
   const permits = yield* Semaphore.make(connectionsMax)
   const idle: Array<SimConnection> = []
-  yield* Effect.addFinalizer(() => Effect.forEach(idle, ({ session }) => session.close, { discard: true }))
+  yield* Effect.addFinalizer(() => Effect.sync(() => idle.forEach(({ session }) => session.closeUnsafe())))
 
-  const takeIdle = Effect.gen(function* () {
+  const takeIdle = (): SimConnection | undefined => {
     for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) {
       if (!connection.session.isLost) return connection
-      yield* connection.session.close
+      connection.session.closeUnsafe()
     }
     return undefined
-  })
-  const giveBack = (connection: SimConnection) =>
-    Effect.gen(function* () {
-      const { session } = connection
-      // Whoever reserved the connection left a transaction open: closing it is what ends that for sure.
-      if (session.isInTransaction || session.isLost) return yield* session.close
-      idle.push(connection)
-    })
+  }
+  const giveBack = (connection: SimConnection): void => {
+    const { session } = connection
+    // Whoever reserved the connection left a transaction open: closing it is what ends that for sure.
+    if (session.isInTransaction || session.isLost) session.closeUnsafe()
+    else idle.push(connection)
+  }
   const exhausted = Effect.suspend(() => {
     const message = `none of the ${connectionsMax} connections to the database was free within ${acquireTimeoutMs} ms`
     const reason = new SqlError.ConnectionError({ cause: new Error(message), message, operation: "acquire" })
     return Effect.fail(new SqlError.SqlError({ reason }))
   })
+  // Interruptible, for the timeout alone: whether the caller is, `restore` knows. The permit belongs to the scope from
+  // the moment it is taken, so that none is lost if the timeout comes first.
+  const waitForPermit = Effect.timeoutOrElse(Effect.interruptible(Semaphore.takeScoped(permits, 1)), {
+    duration: acquireTimeoutMs,
+    orElse: () => exhausted
+  })
+  let waiting = 0
+  const connect = (restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) =>
+    Effect.flatMap(database.open(host, { answerTimeoutMs }), (session) =>
+      restore(session.connected).pipe(
+        Effect.mapError(lost("connect")),
+        Effect.onError(() => session.close),
+        Effect.map(() => new SimConnection(session))
+      )
+    )
   const acquire: Effect.Effect<SimConnection, SqlError.SqlError, Scope.Scope> = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      // The permit belongs to the scope from the moment it is taken, so that none is lost if the timeout comes first.
-      // Interruptible, for the timeout alone: whether the caller is, `restore` knows.
-      yield* restore(
-        Effect.timeoutOrElse(Effect.interruptible(Semaphore.takeScoped(permits, 1)), {
-          duration: acquireTimeoutMs,
-          orElse: () => exhausted
-        })
-      )
-      const known = yield* takeIdle
-      const session = known?.session ?? (yield* database.open(host, { answerTimeoutMs }))
-      if (known === undefined) {
-        yield* restore(session.connected).pipe(
-          Effect.mapError(lost("connect")),
-          Effect.onError(() => session.close)
+      // Nobody is overtaken who waits.
+      const isFree = waiting === 0 && (yield* permits.takeIfAvailable(1))
+      let letGo = () => {}
+      if (!isFree) {
+        waiting++
+        yield* Effect.ensuring(
+          restore(waitForPermit),
+          Effect.sync(() => void waiting--)
         )
       }
-      const connection = known ?? new SimConnection(session)
-      const letGo = session.hold("SQL connection of a pool", session.name)
-      yield* Effect.addFinalizer(() => Effect.andThen(Effect.sync(letGo), giveBack(connection)))
+      yield* Effect.addFinalizer(() => {
+        letGo()
+        return isFree ? permits.release(1) : Effect.void
+      })
+      const connection = takeIdle() ?? (yield* connect(restore))
+      const release = connection.session.hold("SQL connection of a pool", connection.session.name)
+      letGo = () => {
+        release()
+        giveBack(connection)
+      }
       return connection
     })
   )

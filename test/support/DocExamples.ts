@@ -1,6 +1,6 @@
 /**
  * The examples of a page about the console, in the order of the page. Its fenced blocks are one of:
- * - `sh`: commands, each of which begins with `curl` or `muster`;
+ * - `sh`: commands, each of which begins with `curl` or `muster`, or keeps what such a one prints, as in `TOKEN=$(curl …)`;
  * - `json` or `text`, right after commands: what the last of them answers;
  * - `frames`: a conversation with the hub, lines that begin with `>` (sent) or `<` (received).
  * Anything else in a fence is an error, so that no block escapes a test.
@@ -54,7 +54,7 @@ const fences = (markdown: string) =>
 /** A line that ends with a backslash goes on in the next one. */
 const commandsOf = (text: string, line: number): ReadonlyArray<string> => {
   const commands = text.split(/(?<!\\)\n/)
-  const other = commands.find((command) => !/^(?:curl|muster) /.test(command))
+  const other = commands.find((command) => !/^(?:[A-Z]+=\$\()?(?:curl|muster) /.test(command))
   if (other !== undefined) throw new Error(`line ${line}: ${other} is neither curl nor muster`)
   return commands
 }
@@ -78,6 +78,18 @@ const volatileNumbers: ReadonlySet<string> = new Set([
   "size"
 ])
 
+/** Texts that are random. */
+const randomTexts: ReadonlySet<string> = new Set([
+  "id",
+  "request_id",
+  "token",
+  "refresh_token",
+  "csrf_token",
+  "session",
+  "secret",
+  "ticket"
+])
+
 /** Texts of which only the form is the same: they hold numbers. */
 const volatileTexts: ReadonlySet<string> = new Set(["description", "version"])
 
@@ -88,7 +100,7 @@ export const maskedJson = (value: unknown, key = ""): unknown => {
   if (Array.isArray(value)) return value.map((item: unknown) => maskedJson(item))
   if (typeof value === "number") return volatileNumbers.has(key) ? "a number" : value
   if (typeof value === "string") {
-    if (key === "request_id") return "an id"
+    if (randomTexts.has(key)) return "random"
     return volatileTexts.has(key) ? value.replaceAll(/\d+/g, "#") : value.replaceAll(isoTime, "a time")
   }
   return Predicate.isObject(value)

@@ -33,7 +33,8 @@ const shownUsers = async (url: string, token: string) => {
   )
 }
 
-const accounts = async (url: string, token: string, world: World): Promise<ReadonlyArray<string>> => {
+/** Users, API tokens and sessions. */
+export const accounts = async (url: string, token: string, world: World): Promise<ReadonlyArray<string>> => {
   const users = world.users.compare("user", await shownUsers(url, token))
   const { body } = await ask(url, { path: "/api/tokens", token })
   const shown = listAt(body, "tokens").map((each) => [String(at(each, "name")), String(at(each, "role"))] as const)
@@ -53,7 +54,7 @@ const accounts = async (url: string, token: string, world: World): Promise<Reado
 }
 
 /** What was answered since the last look is in the log, once. */
-const activity = async (url: string, token: string, world: World): Promise<ReadonlyArray<string>> => {
+export const activity = async (url: string, token: string, world: World): Promise<ReadonlyArray<string>> => {
   const missing = new Set(world.recorded)
   world.recorded.clear()
   const wrong: Array<string> = []

@@ -20,10 +20,51 @@ export interface World {
   /** Tokens of the newest sessions, which have to let in still. */
   readonly sessions: Map<string, string>
   /** Which of the configuration's forms is written; the next one differs. */
-  configuration: (form: number) => string
+  readonly configuration: (form: number) => string
+  /** Sees each answer to a change, and how long it took. */
+  readonly answers: (answer: Answer, request: Ask, tookMs: number) => void
   made: number
   answered: number
   unanswered: number
+}
+
+type Surroundings = Pick<World, "folder" | "random" | "configuration"> & Partial<Pick<World, "answers">>
+
+/** In which nothing was done yet. */
+export const newWorld = (surroundings: Surroundings): World => ({
+  answers: () => {},
+  ...surroundings,
+  users: new Expected(),
+  tokens: new Expected(),
+  secrets: new Map(),
+  recorded: new Set(),
+  sessions: new Map(),
+  made: 0,
+  answered: 0,
+  unanswered: 0
+})
+
+/** Numbers from 0 to 1 that a seed gives: mulberry32. */
+export const randomOf = (seed: number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Logs in and makes the user whom the load logs in; gives the token of the administrator. */
+export const begin = async (url: string, world: World): Promise<string> => {
+  const login = { username: "admin", password }
+  const token = at((await ask(url, { method: "POST", path: "/api/auth/login", body: login })).body, "token")
+  if (typeof token !== "string") throw new Error("the administrator cannot log in")
+  world.sessions.set("admin", token)
+  const keeper = { username: "keeper", password, role: "viewer" }
+  const made = await ask(url, { method: "POST", path: "/api/users", body: keeper, token })
+  if (!isDone(made)) throw new Error(`no user could be made: ${JSON.stringify(made.body)}`)
+  return token
 }
 
 interface Place {
@@ -37,7 +78,9 @@ const pick = <A>(world: World, from: ReadonlyArray<A>): A | undefined => from[Ma
 
 /** A change, and what it was answered with; keeps its id for the activity log. */
 const change = async ({ token, url, world }: Place, request: Ask): Promise<Answer> => {
+  const startedMs = performance.now()
   const answer = await ask(url, { token, ...request })
+  world.answers(answer, request, performance.now() - startedMs)
   if (answer.status === 0) world.unanswered++
   else {
     world.answered++

@@ -28,6 +28,10 @@ const problem = (text: string, environment: Environment = {}): ConfigProblem => 
 
 const node = (rest: string) => `[[nodes]]\nname = "web-1"\nurl = "http://127.0.0.1:9001"\n${rest}`
 
+const sections =
+  "server, poll, operations, bus, hub, log, local, database, auth, activity, limits, telemetry, nodes, programs"
+const ofServer = "host, port, shutdown_deadline, cors_origins, trusted_proxies"
+
 describe("a configuration that can be used", () => {
   it("has a default for everything but nodes and programs", () => {
     const config = accepted("")
@@ -213,24 +217,12 @@ describe("a problem of a file", () => {
       '[server]\nport = 1\n  shutdownDeadline = "1s"',
       '3:3 server.shutdownDeadline: unknown key, did you mean "shutdown_deadline"?'
     ],
-    [
-      "[server]\ncolour = 1",
-      "2:1 server.colour: unknown key, expected one of host, port, shutdown_deadline, cors_origins, trusted_proxies"
-    ],
+    ["[server]\ncolour = 1", `2:1 server.colour: unknown key, expected one of ${ofServer}`],
     ["[sever]\nhost = 3", '1:1 sever: unknown key, did you mean "server"?'],
     ["[[node]]\nname = 3\n[[node]]", '1:1 node: unknown key, did you mean "nodes"?'],
-    [
-      "a.b.c = 1",
-      "1:1 a: unknown key, expected one of server, poll, operations, bus, hub, log, local, database, auth, activity, limits, telemetry, nodes, programs"
-    ],
-    [
-      "[__proto__]",
-      "1:1 __proto__: unknown key, expected one of server, poll, operations, bus, hub, log, local, database, auth, activity, limits, telemetry, nodes, programs"
-    ],
-    [
-      '[server]\n"a b\\n" = 1',
-      '2:1 server."a b\\n": unknown key, expected one of host, port, shutdown_deadline, cors_origins, trusted_proxies'
-    ],
+    ["a.b.c = 1", `1:1 a: unknown key, expected one of ${sections}`],
+    ["[__proto__]", `1:1 __proto__: unknown key, expected one of ${sections}`],
+    ['[server]\n"a b\\n" = 1', `2:1 server."a b\\n": unknown key, expected one of ${ofServer}`],
     [node("passwd = 1"), '4:1 nodes[0].passwd: unknown key, did you mean "password"?']
   ])("refuses the unknown key of %j", (text, line) => {
     const found = problem(text)

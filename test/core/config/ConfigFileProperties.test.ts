@@ -61,7 +61,7 @@ const booleans: fc.Arbitrary<Written<boolean>> = fc
   .tuple(fc.boolean(), fc.boolean())
   .map(([value, text]) => ({ toml: text ? String(value) : value, value }))
 
-const lists = (items: ReadonlyArray<string>, least: number): fc.Arbitrary<Written<ReadonlyArray<string>>> =>
+const commaLists = (items: ReadonlyArray<string>, least: number): fc.Arbitrary<Written<ReadonlyArray<string>>> =>
   fc
     .tuple(fc.shuffledSubarray([...items], { minLength: least }), fc.constantFrom(",", ", ", " , "))
     .map(([value, comma]) => ({ toml: value.join(comma), value }))
@@ -110,8 +110,8 @@ const sections = fc.record({
     host: orDefault(same(hosts), "127.0.0.1"),
     port: orDefault(integers(0, 65_535), 8080),
     shutdown_deadline: orDefault(durations(100, 600_000), seconds(10)),
-    cors_origins: orDefault(lists(["https://a.example", "http://b:81"], 0), []),
-    trusted_proxies: orDefault(lists(["10.0.0.1", "::1"], 0), [])
+    cors_origins: orDefault(commaLists(["https://a.example", "http://b:81"], 0), []),
+    trusted_proxies: orDefault(commaLists(["10.0.0.1", "::1"], 0), [])
   }),
   poll: section({
     interval: orDefault(durations(50, hourMs), seconds(2)),
@@ -175,7 +175,7 @@ const sections = fc.record({
   }),
   local: section({ name: orDefault(same(names.map((name) => `local-${name}`.slice(0, 63))), "local") }),
   auth: section({
-    sources: orDefault(lists(["header", "cookie", "ticket"], 1), ["header", "cookie", "ticket"]),
+    sources: orDefault(commaLists(["header", "cookie", "ticket"], 1), ["header", "cookie", "ticket"]),
     public_health: orDefault(booleans, true),
     public_metrics: orDefault(booleans, false)
   })

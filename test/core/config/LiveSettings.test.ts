@@ -82,7 +82,7 @@ describe("a reload", () => {
       const kept = (yield* registry.state).nodes.get("kept")
       whole.told.splice(0)
       whole.text =
-        `[log]\nlevel = "debug"\n[poll]\ninterval = "7s"\n[auth]\nlogins_at_once = 9\nusers_max = 3\n` +
+        `[log]\nlevel = "debug"\n[poll]\ninterval = "7s"\n[auth]\nlogins_at_once = 9\npublic_metrics = true\n` +
         node("kept") +
         node("changed", 'environment = "new"\n') +
         node("fresh") +
@@ -93,7 +93,7 @@ describe("a reload", () => {
         changed: true,
         nodes: { added: ["fresh"], changed: ["changed"], removed: ["gone"] },
         programs: { added: ["one:one"], changed: [], removed: [] },
-        applied: ["log.level", "auth.users_max"],
+        applied: ["log.level", "auth.public_metrics"],
         needs_restart: ["poll.interval", "poll.jitter", "auth.logins_at_once"]
       })
       assert.deepStrictEqual(yield* names, ["kept", "changed", "fresh", "local"])
@@ -109,8 +109,8 @@ describe("a reload", () => {
       assert.deepStrictEqual(whole.programs, ["one"])
       const { config, version } = yield* settings.current
       assert.deepStrictEqual(
-        [version, config.log.level, config.auth.usersMax, config.auth.loginsAtOnce, config.poll.interval],
-        [2, "Debug", 3, 2, loaded("").config.poll.interval]
+        [version, config.log.level, config.auth.publicMetrics, config.auth.loginsAtOnce, config.poll.interval],
+        [2, "Debug", true, 2, loaded("").config.poll.interval]
       )
       const overview = yield* settings.overview
       assert.deepStrictEqual(overview.settings.find(({ name }) => name === "poll.interval")?.value, "2s")

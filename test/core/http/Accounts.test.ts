@@ -6,6 +6,7 @@ import * as Errors from "../../../core/auth/Accounts.ts"
 import type { Accounts, Grant, NewToken, NewUser } from "../../../core/auth/Accounts.ts"
 import type { Principal } from "../../../core/domain/Access.ts"
 import { ErrorBody, statusByCode } from "../../../core/http/ErrorBody.ts"
+import { Granted } from "../../../core/http/SessionsApi.ts"
 import { DatabaseError } from "../../../core/storage/DatabaseError.ts"
 import * as FakeAccounts from "./FakeAccounts.ts"
 import { csrfOf, session } from "./FakeAccounts.ts"
@@ -13,6 +14,8 @@ import { ask, client } from "./FakeServices.ts"
 import type { Ask } from "./FakeServices.ts"
 
 const decodeError = Schema.decodeUnknownSync(Schema.fromJsonString(ErrorBody), { onExcessProperty: "error" })
+
+const decodeGranted = Schema.decodeUnknownSync(Schema.fromJsonString(Granted))
 
 const root = session("root", "admin")
 const bearer = { authorization: "Bearer root" }
@@ -48,7 +51,7 @@ describe("a login", () => {
       yield* TestClock.setTime(0)
       const http = yield* over(given, root, "always")
       const plain = yield* ask(http, "/api/auth/login", post({ username: "root", password: "p" }))
-      const { user, ...tokens } = JSON.parse(plain.text)
+      const { user, ...tokens } = decodeGranted(plain.text)
       assert.deepStrictEqual(tokens, {
         token: "access-1",
         refresh_token: "refresh-1",
@@ -175,7 +178,11 @@ describe("users and tokens", () => {
     Effect.gen(function* () {
       const made: Array<NewUser | NewToken> = []
       const http = yield* over({
-        createUser: (user) => Effect.sync(() => (made.push(user), view)),
+        createUser: (user) =>
+          Effect.as(
+            Effect.sync(() => made.push(user)),
+            view
+          ),
         createToken: (owner, token) =>
           Effect.sync(() => {
             made.push(token)

@@ -152,10 +152,15 @@ describe("the address of a client", () => {
 
   it.effect("came over https only when a trusted proxy says so", () =>
     Effect.sync(() => {
-      const over = (peer: string, forwardedProto: string | undefined) =>
+      const isOver = (peer: string, forwardedProto: string | undefined) =>
         isHttps({ peer, forwardedFor: undefined, forwardedProto }, trusted)
       assert.deepStrictEqual(
-        [over("10.0.0.1", "https"), over("192.0.2.1", "https"), over("10.0.0.1", "http"), over("10.0.0.1", undefined)],
+        [
+          isOver("10.0.0.1", "https"),
+          isOver("192.0.2.1", "https"),
+          isOver("10.0.0.1", "http"),
+          isOver("10.0.0.1", undefined)
+        ],
         [true, false, false, false]
       )
     })

@@ -1,6 +1,6 @@
 /** Accounts that a test makes up: who is let in by which text, with rights that change while requests run. */
 import { Effect, Redacted } from "effect"
-import { Accounts, AccountsUnknown, NotAuthenticated } from "../../../core/auth/Accounts.ts"
+import { type Accounts, AccountsUnknown, NotAuthenticated } from "../../../core/auth/Accounts.ts"
 import type { Principal, Role } from "../../../core/domain/Access.ts"
 
 type Reason = NotAuthenticated["reason"]

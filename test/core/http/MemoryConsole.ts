@@ -2,10 +2,6 @@
 import { Context, Effect, FileSystem, Layer, Logger, References, Result, type Scope } from "effect"
 import { HttpClient, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { NetAddress } from "effect/net"
-import { SqlClient } from "effect/sql"
-import { ActivityLog } from "../../../core/activity/ActivityLog.ts"
-import { Accounts } from "../../../core/auth/Accounts.ts"
-import { inspectDefaults } from "../../../core/config/ConfigFile.ts"
 import { inspectDefaults } from "../../../core/config/ConfigFile.ts"
 import * as Console from "../../../core/Console.ts"
 import type { ConsoleParts } from "../../../core/Console.ts"
@@ -16,14 +12,7 @@ import { Signals } from "../../../core/Signals.ts"
 import * as NodeSqlite from "../../../runtime/NodeSqlite.ts"
 import * as SimProcessStats from "../../../scenarios/ports/SimProcessStats.ts"
 import * as SimSecrets from "../../../scenarios/ports/SimSecrets.ts"
-import { NodeDrivers } from "../../../core/NodeDrivers.ts"
-import { Secrets } from "../../../core/Secrets.ts"
-import { Database } from "../../../core/storage/Database.ts"
-import * as SimProcessStats from "../../../scenarios/ports/SimProcessStats.ts"
-import * as SimSignals from "../../../scenarios/ports/SimSignals.ts"
 import { consoleOptions } from "../../../scenarios/World.ts"
-import * as FakeAccounts from "./FakeAccounts.ts"
-import { anybody } from "./FakeServices.ts"
 
 export interface LogLine {
   readonly level: string
@@ -40,28 +29,9 @@ export interface MemoryConsole {
 type Requested = HttpServerRequest.HttpServerRequest | Scope.Scope
 type App = Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, Requested>
 
-const counts = { asked: 0, retried: 0, failed: {}, breaker: "closed" } as const
-
-/** Everybody is let in, and nothing is kept. */
-const withoutDatabase: ConsoleParts = {
-  ...Console.parts,
-  database: () => Layer.mock(Database, { ready: Effect.void, counts: Effect.succeed(counts) }),
-  accounts: () => Layer.succeed(Accounts, FakeAccounts.make({ anonymous: anybody }).service),
-  activity: () => Layer.mock(ActivityLog, { record: () => Effect.void, all: () => Stream.empty }),
-  memory: () => Layer.empty
-}
-
-/** Ports that only the parts use that are left out, or that say little here. */
-const unusedPorts = Layer.mergeAll(
-  SimProcessStats.layer,
-  SimSignals.layer,
-  Layer.effect(SqlClient.SqlClient, Effect.die("there is no database")),
-  Layer.effect(Secrets, Effect.die("there are no secrets"))
-)
-
 export const make = Effect.fnUntraced(function* (
   drivers: Readonly<Record<string, NodeDriver>>,
-  parts: Partial<ConsoleParts> = {}
+  parts: ConsoleParts = Console.parts
 ): Effect.fn.Return<MemoryConsole, never, Scope.Scope> {
   const logged: Array<LogLine> = []
   const collector = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
@@ -103,12 +73,8 @@ export const make = Effect.fnUntraced(function* (
     nodes: Effect.succeed(nodes),
     settings: { initial: loaded, tls: new Map() },
     options: consoleOptions,
-    parts: { ...withoutDatabase, ...parts }
-  }).pipe(
-    Layer.provide(Layer.mergeAll(server, HttpServer.layerServices, logger, unusedPorts)),
-    Layer.build,
-    Effect.orDie
-  )
+    parts
+  }).pipe(Layer.provide(ports), Layer.build, Effect.orDie)
   const http = HttpClient.make((request) =>
     Effect.suspend(() => served ?? Effect.die("nothing is served")).pipe(
       Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
