@@ -12,9 +12,11 @@ import { P12 } from "./properties/P12TransactionHygiene.ts"
 import { P13 } from "./properties/P13NestedTimeouts.ts"
 import { P14 } from "./properties/P14CircuitBreaker.ts"
 import { P15 } from "./properties/P15TimeoutCleanup.ts"
+import { P16 } from "./properties/P16ErrorFormat.ts"
 import { P19 } from "./properties/P19ResourceLifecycle.ts"
 import { P20 } from "./properties/P20SocketCleanup.ts"
 import { P21 } from "./properties/P21ConnectionLimiting.ts"
+import { P23 } from "./properties/P23Observability.ts"
 import { P26 } from "./properties/P26ActivityLog.ts"
 import type { Property } from "./Property.ts"
 
@@ -32,8 +34,10 @@ export const properties: ReadonlyArray<Property> = [
   P13,
   P14,
   P15,
+  P16,
   P19,
   P20,
   P21,
+  P23,
   P26
 ]

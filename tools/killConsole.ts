@@ -27,7 +27,7 @@ const configuration = (form: number): string =>
     `interval = "${form === 0 ? "200ms" : "300ms"}"`,
     "[auth]",
     // Nobody refreshes a token here.
-    'access_token_ttl = "12h"',
+    'access_token_ttl = "11h"',
     "login_failures_per_account = 1000",
     "login_failures_per_address = 100000",
     ...["steady", "ticker", "worker"].flatMap((name) => [
@@ -81,7 +81,10 @@ const torture = async (folder: string, { database, seconds, seed, times }: Optio
     XDG_RUNTIME_DIR: folder
   }
   const startedMs = performance.now()
-  const isLate = () => performance.now() - startedMs > seconds * 1_000
+  let isStopped = false
+  const stop = () => void (isStopped = true)
+  process.once("SIGINT", stop).once("SIGTERM", stop)
+  const isLate = () => isStopped || performance.now() - startedMs > seconds * 1_000
   let console_ = await KilledConsole.start(folder, env)
   const lives = [console_]
   const wrong: Array<string> = []
@@ -94,7 +97,7 @@ const torture = async (folder: string, { database, seconds, seed, times }: Optio
       const working = load({ url: console_.url, token, world, isOver: () => isOver })
       const enough = world.answered + Math.floor(random() * killAfter.answersMax)
       const latestMs = performance.now() + killAfter.msMax
-      while (world.answered < enough && performance.now() < latestMs) await pause(5)
+      while (world.answered < enough && performance.now() < latestMs && !isStopped) await pause(5)
       await pause(random() * killAfter.moreMsMax)
       await console_.end("SIGKILL")
       isOver = true
@@ -116,7 +119,8 @@ const torture = async (folder: string, { database, seconds, seed, times }: Optio
   }
   const tookS = Math.round((performance.now() - startedMs) / 1_000)
   if (world.answered === 0) wrong.push("nothing was answered, so nothing was looked at")
-  if (kills < times && wrong.length === 0) wrong.push(`only ${kills} of ${times} kills within ${seconds} s`)
+  if (kills < times && wrong.length === 0)
+    wrong.push(`only ${kills} of ${times} kills ${isStopped ? "until it was stopped" : `within ${seconds} s`}`)
   process.stdout.write(
     `${told(kills, world)} in ${tookS} s, seed ${seed}: ${wrong.length === 0 ? "all is there" : "NOT"}\n`
   )

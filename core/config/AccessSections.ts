@@ -1,5 +1,6 @@
 /** Settings of who may do what, of what is kept, and of what the console tells about itself. See ConfigSchema. */
-import { Schema } from "effect"
+import { Result, Schema } from "effect"
+import { parseDatabaseUrl } from "../storage/DatabaseUrl.ts"
 import { boolean, choice, duration, integer, list, optional, secret, size, text, withDefault } from "./Setting.ts"
 
 const secondMs = 1000
@@ -9,12 +10,7 @@ const dayMs = 24 * hourMs
 const mib = 1024 * 1024
 const gib = 1024 * mib
 
-/** `postgres://` with a host, a port that may be left out, and a database; `sqlite:` with a file, or in memory. */
-const isDatabaseUrl = (url: string): boolean => {
-  if (url === "sqlite::memory:") return true
-  if (url.startsWith("sqlite:")) return /^sqlite:[^:\p{Cc}][^\p{Cc}]*$/u.test(url)
-  return /^postgres(?:ql)?:\/\/[^\s/]+\/[^\s/]+$/.test(url) && URL.canParse(url)
-}
+const isDatabaseUrl = (url: string): boolean => Result.isSuccess(parseDatabaseUrl(url))
 
 /** As HTTP takes them: a token, and printable text without commas. */
 const isHeader = (item: string): boolean => /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}=[\x21-\x7e][\x20-\x7e]*$/.test(item)

@@ -261,10 +261,7 @@ export const joinRefused = (error: JoinRefused): ErrorParts<"too_many_clients" |
   cause: error
 })
 
-const refusalOf = ({
-  clientsMax,
-  reason
-}: JoinRefused): ErrorParts<"too_many_clients" | "shutting_down" | "overloaded"> => {
+const refusalOf = ({ clientsMax, reason }: JoinRefused): ErrorParts<"too_many_clients" | "shutting_down"> => {
   switch (reason) {
     case "full":
       return { code: "too_many_clients", message: `the hub serves ${clientsMax} clients already` }
@@ -274,7 +271,5 @@ const refusalOf = ({
       return { code: "too_many_clients", message: "the hub serves as many clients of this user as allowed" }
     case "closing":
       return { code: "shutting_down", message: "the console is shutting down" }
-    case "memory":
-      return { code: "overloaded", message: "the console is short of memory and serves no further clients for now" }
   }
 }

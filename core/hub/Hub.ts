@@ -49,7 +49,7 @@ export interface HubOptions {
  * of memory.
  */
 export class JoinRefused extends Schema.TaggedError<JoinRefused>()("JoinRefused", {
-  reason: Schema.Literals(["full", "closing", "address", "user", "memory"]),
+  reason: Schema.Literals(["full", "closing", "address", "user"]),
   /** The limit that is reached. */
   clientsMax: Schema.Int
 }) {}
@@ -119,8 +119,6 @@ export class Hub extends Context.Service<
     readonly rightsChanged: (userIds: ReadonlySet<string>) => Effect.Effect<void>
     /** Gives up the events that it keeps for clients that come back: these take the snapshot. */
     readonly shed: Effect.Effect<void>
-    /** From now on, whether clients are refused for want of memory. */
-    readonly refuseJoins: (refuses: boolean) => Effect.Effect<void>
     /** Admits nobody any more, asks all clients to leave, and waits a bounded time until their sessions are over. */
     readonly close: Effect.Effect<void>
   }
@@ -213,8 +211,7 @@ export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | F
         close,
         counts,
         rightsChanged: review.changed,
-        shed: Effect.sync(() => ring.clear()),
-        refuseJoins: (refuses) => Effect.sync(() => void (members.isShortOfMemory = refuses))
+        shed: Effect.sync(() => ring.clear())
       })
     })
   )

@@ -33,7 +33,7 @@ export interface Origin {
 
 /** Why a client is not admitted, and the limit. */
 export interface Refusal {
-  readonly reason: "full" | "closing" | "address" | "user" | "memory"
+  readonly reason: "full" | "closing" | "address" | "user"
   readonly clientsMax: number
 }
 
@@ -80,8 +80,6 @@ export class Members {
   joined = 0
   slow = 0
   refused = 0
-  /** Nobody is admitted for want of memory. */
-  isShortOfMemory = false
   private readonly limits: Limits
   private readonly outboxOptions: OutboxOptions
   private readonly members = new Map<number, Member>()
@@ -129,7 +127,6 @@ export class Members {
     const { clientsMax, clientsPerAddressMax, clientsPerUserMax } = this.limits
     const user = principal?.userId
     if (this.closed) return { reason: "closing", clientsMax }
-    if (this.isShortOfMemory) return { reason: "memory", clientsMax }
     if (this.members.size >= clientsMax) return { reason: "full", clientsMax }
     if (address !== undefined && (this.byAddress.get(address) ?? 0) >= clientsPerAddressMax) {
       return { reason: "address", clientsMax: clientsPerAddressMax }

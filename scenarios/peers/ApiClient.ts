@@ -1,6 +1,7 @@
 /** A modelled client of the HTTP API: sends whatever it is told to, and takes whatever comes. */
-import { Effect, Exit, Redacted, type Scope } from "effect"
+import { Effect, Exit, Redacted } from "effect"
 import { HttpBody, HttpClientRequest } from "effect/http"
+import type { HttpMethod } from "effect/http"
 import type { Accounts } from "../../core/auth/Accounts.ts"
 import type { Role } from "../../core/domain/Access.ts"
 import type { World } from "../World.ts"
@@ -17,8 +18,8 @@ export const names: ReadonlyArray<Person> = ["vera", "olga", "adam"]
 export const passwordOf = (name: Person): string => `the password of ${name}`
 
 export interface Asked {
-  readonly method: string
-  /** With its query, as it stands in the request. */
+  readonly method: HttpMethod.HttpMethod
+  /** With its query, escaped. A URL takes dots out of it, as with any client. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array | undefined
@@ -48,13 +49,12 @@ const patienceMs = 60_000
 export const ask = (
   { http }: Pick<World, "http">,
   { body, headers, method, path }: Asked
-): Effect.Effect<Answered | undefined, never, Scope.Scope> => {
-  // A path stays as it is: a URL would take dots and backslashes out of it.
-  const request = HttpClientRequest.make("GET")(`http://console${path}`).pipe(
+): Effect.Effect<Answered | undefined> => {
+  const request = HttpClientRequest.make(method)(`http://console${path}`).pipe(
     HttpClientRequest.setHeaders(headers),
     (plain) => (body === undefined ? plain : HttpClientRequest.setBody(plain, bodyOf(body, headers["content-type"])))
   )
-  return Effect.flatMap(http.execute(withMethod(request, method)), (response) =>
+  return Effect.flatMap(http.execute(request), (response) =>
     Effect.map(response.text, (text): Answered => ({ status: response.status, headers: response.headers, body: text }))
   ).pipe(
     Effect.scoped,

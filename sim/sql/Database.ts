@@ -21,6 +21,7 @@ import { Clock, Context, Effect, FiberSet, Layer, Result, type Scope } from "eff
 import { Signal } from "../net/Signal.ts"
 import { RunContext } from "../RunContext.ts"
 import { make as makeRules, type Rule } from "../Rules.ts"
+import { Patience } from "./Patience.ts"
 import { type Point, type Server, Session } from "./Session.ts"
 import { Sqlite, type Table } from "./Sqlite.ts"
 import { SqliteFailure } from "./SqliteFailure.ts"
@@ -94,8 +95,10 @@ const make = Effect.fnUntraced(function* (options: DatabaseOptions) {
     nowMs,
     freed: new Signal(),
     isDown: () => nowMs() < downUntilMs,
+    patience: new Patience(nowMs),
     forget: (session) => void sessions.delete(session)
   }
+  yield* Effect.forkScoped(server.patience.run)
   const serve = yield* servant
   yield* Effect.addFinalizer(() => Effect.forEach([...sessions], (each) => each.end("ECONNRESET"), { discard: true }))
 

@@ -4,22 +4,15 @@
  *
  * A host may crash between any two steps of a client, so whatever both sides share changes within one step.
  */
-import { Data, Deferred, Effect, Exit, Option, Result } from "effect"
+import { Deferred, Effect, Exit, Option, Result } from "effect"
 import { Signal } from "../net/Signal.ts"
 import type { RunContext } from "../RunContext.ts"
 import type { Rules, Verdict } from "../Rules.ts"
+import { ConnectionLost } from "./ConnectionLost.ts"
+import type { Patience } from "./Patience.ts"
 import type { Sqlite, Table } from "./Sqlite.ts"
 import { SqliteFailure } from "./SqliteFailure.ts"
 import type { SqliteValue } from "./SqliteValue.ts"
-
-/** The connection could not be made, broke, or gave no answer in time. What it was asked may have been done or not. */
-export class ConnectionLost extends Data.TaggedError("ConnectionLost")<{
-  readonly code: "ECONNREFUSED" | "ECONNRESET" | "ETIMEDOUT"
-}> {
-  override get message(): string {
-    return this.code
-  }
-}
 
 export type Operation = "connect" | "execute" | "begin" | "commit" | "rollback"
 
@@ -49,7 +42,7 @@ export interface Server {
   /** Nobody gets in. */
   readonly isDown: () => boolean
   /** How long clients wait for their answers. */
-  readonly patience: Patience<Reply>
+  readonly patience: Patience
   /** Takes the session off the list of the database. */
   readonly forget: (session: Session) => void
 }
@@ -164,7 +157,7 @@ export class Session {
         const sending = this.send(operation, sql, params, reply)
         if (sending !== undefined) yield* sending
         const { answer, arrivesAtMs } = yield* Effect.onExit(restore(Deferred.await(reply)), (exit) => {
-          expectation.isOver = true
+          this.server.patience.over(expectation)
           if (Exit.isSuccess(exit)) {
             this.pending.delete(reply)
             return Effect.void
@@ -248,10 +241,7 @@ export class Session {
     const isFull = () => this.inbox.length >= inboxMax && !this.isEnded
     if (!isFull()) return void put()
     const room = Effect.suspend(() => this.changed.after(this.changed.now))
-    return Effect.andThen(
-      Effect.whileLoop({ while: isFull, body: () => room, step: () => {} }),
-      Effect.sync(put)
-    )
+    return Effect.andThen(Effect.whileLoop({ while: isFull, body: () => room, step: () => {} }), Effect.sync(put))
   }
 
   /** When something sent now arrives: after what was sent before. */
@@ -394,4 +384,3 @@ export interface SessionOptions {
 const arrived = (reply: Deferred.Deferred<Reply, ConnectionLost>) => Effect.interruptible(Deferred.await(reply))
 
 const breaksOff = ({ _tag }: Verdict): boolean => _tag === "reset" || _tag === "refuse" || _tag === "corrupt"
-

@@ -1,7 +1,8 @@
 /** A session of the simulated database as Effect's SQL client uses it. */
 import { Effect, Result, Stream } from "effect"
 import { SqlClient, SqlError, type SqlConnection } from "effect/sql"
-import type { ConnectionLost, Operation, Session } from "./Session.ts"
+import type { ConnectionLost } from "./ConnectionLost.ts"
+import type { Operation, Session } from "./Session.ts"
 import type { Table } from "./Sqlite.ts"
 import { decodeValue, encodeValue, type SqliteValue } from "./SqliteValue.ts"
 

@@ -55,7 +55,7 @@ export interface RealConsole {
 
 const launcher = fileURLToPath(new URL("../../bin/muster.js", import.meta.url))
 
-const limits = { startMs: 15_000, commandMs: 60_000, answerMs: 15_000 } as const
+const limits = { startMs: 25_000, commandMs: 60_000, answerMs: 15_000 } as const
 
 /** This process's environment without what would configure a console, or tell that npm has started it. */
 const environment = (): NodeJS.ProcessEnv =>

@@ -83,6 +83,7 @@ describe("whoever shows nothing, or what is wrong, or over, or too much,", () =>
     ["a token with a space", { authorization: "Bearer admin admin" }],
     ["a token without end", bearer("a".repeat(5_000))],
     ["a wrong header beside a good cookie", { ...bearer("expired"), ...cookie("admin") }],
+    ["a broken header beside a good cookie", { authorization: "Bearer", ...cookie("admin") }],
     ["two cookies of the name", { cookie: "muster_session=admin; muster_session=admin" }],
     ["a cookie in quotes", { cookie: 'muster_session="admin"' }],
     ["a cookie that has expired", cookie("expired")],
@@ -131,6 +132,9 @@ describe("a role", () => {
           const allowed = route.access !== "public" && isAtLeast(role, route.access)
           const isForbidden = status === 403 && decodeError(text).code === "forbidden"
           assert.strictEqual(isForbidden, !allowed, `${role} ${route.name}: ${status} ${text}`)
+          if (route.method !== "GET" || allowed) continue
+          const head = yield* ask(http, pathOf(route), { method: "HEAD", headers: bearer(role) })
+          assert.strictEqual(head.status, 403, `${role} HEAD ${route.name}`)
         }
       }
     })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Credential, Principal } from "../../../core/domain/Access.ts"
 import type { FleetEvent } from "../../../core/domain/FleetEvent.ts"
@@ -261,10 +261,6 @@ describe("a hub short of memory", () => {
       yield* publish(event(3))
       yield* settle
       assert.deepStrictEqual(yield* waiting(yield* hub.join({ since: 2 })), ["hello resumed", "node.status 3"])
-      yield* hub.refuseJoins(true)
-      assert.include(yield* Effect.flip(hub.join()), { reason: "memory" })
-      yield* hub.refuseJoins(false)
-      yield* Fiber.join(yield* Effect.forkChild(hub.join()))
     })
   )
 })

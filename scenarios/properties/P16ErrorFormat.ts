@@ -1,0 +1,191 @@
+/**
+ * P16, error format (R7.1, R7.2): whatever goes wrong with whatever is asked, the answer is of the one shape; its code
+ * decides its status and is among those that the endpoint declares; and its request id is the one of the header, which
+ * is that of the request if it has a sound one. No answer is that of a bug.
+ *
+ * Method: every endpoint, paths that nobody has, wrong methods, bodies that are none, too large or of another type;
+ * by people of each role, by somebody with a wrong token and by nobody; while nodes crash, hang, fail or are refused,
+ * the database is away, the budget is one request, memory is short, or the console ends in the middle.
+ */
+import { Effect } from "effect"
+import { HttpMethod } from "effect/http"
+import * as fc from "fast-check"
+import type { ConsoleOptions } from "../../core/Console.ts"
+import { routes } from "../../core/http/Routes.ts"
+import { draw } from "../../sim/Draw.ts"
+import { sometimes } from "../../sim/Sim.ts"
+import * as ErrorMutants from "../mutants/ErrorMutants.ts"
+import * as ApiErrors from "../oracles/ApiErrors.ts"
+import * as ApiClient from "../peers/ApiClient.ts"
+import { holds } from "../Property.ts"
+import type { Property } from "../Property.ts"
+import * as World from "../World.ts"
+
+/** What fills in the names of a path: things that exist, more often than not. */
+const names: Readonly<Record<string, ReadonlyArray<string>>> = {
+  node: ["n0", "n0", "n1", "n1", "n9"],
+  group: ["app", "app", "app", "x%3Ay"],
+  name: ["api", "api", "nothing"],
+  operation: ["start", "stop", "restart", "clear_log", "dance"],
+  username: ["vera", "nobody", "%2e"],
+  id: ["1", "99", "x%20y", "-1"]
+}
+
+/** A body that each endpoint takes. */
+const sound: Readonly<Record<string, unknown>> = {
+  "processes.signal": { signal: "HUP" },
+  "processes.stdin": { chars: "hello\n" },
+  "batches.submit": { operation: { kind: "stop" }, select: [{}], wait: true },
+  "auth.login": { username: "adam", password: ApiClient.passwordOf("adam") },
+  "auth.refresh": { refresh_token: "of nobody" },
+  "auth.password": { present: "not the one", next: "another password" },
+  "users.create": { username: "vera", password: "a good password", role: "viewer" },
+  "users.change": { role: "viewer" },
+  "tokens.create": { name: "ci", role: "viewer" }
+}
+
+const bodies = {
+  none: undefined,
+  broken: "{",
+  list: "[]",
+  extra: '{"nothing":1}',
+  deep: "[".repeat(2_000),
+  large: `{"chars":"${"x".repeat(530_000)}"}`
+} as const
+
+const queries = ["", "", "?limit=0", "?format=csv", "?format=xml", "?offset=1&length=10", "?x=%00"]
+
+const request = fc.record({
+  atMs: fc.nat(3_000),
+  route: fc.nat(routes.length + 2),
+  names: fc.array(fc.nat(20), { minLength: 4, maxLength: 4 }),
+  query: fc.constantFrom(...queries),
+  method: fc.constantFrom(undefined, undefined, undefined, undefined, ...HttpMethod.all),
+  body: fc.constantFrom("sound", "sound", "sound", "none", "broken", "list", "extra", "deep", "large"),
+  type: fc.constantFrom("application/json", "application/json", "application/json", "text/plain"),
+  who: fc.constantFrom("adam", "adam", "adam", "olga", "vera", "wrong", "nobody", "cookie"),
+  sendsId: fc.constantFrom("sound", "sound", "none", "unsound")
+})
+
+const workload = fc.record({
+  requests: fc.array(request, { minLength: 6, maxLength: 16 }),
+  trouble: fc.constantFrom("none", "nodes", "nodes", "breaker", "database", "budget", "operations", "memory", "end"),
+  node: fc.constantFrom("crash", "hang", "http500", "malformed", "shutdown", "broken off", "fault", "401"),
+  troubleAtMs: fc.nat(1_500)
+})
+type Plan = ReturnType<typeof workload.generate>["value"]
+
+const strangePaths = ["/api/nothing", "/", "/api/nodes/%ff"] as const
+
+const toRequest = (plan: Plan["requests"][number], id: number, tokens: ReadonlyMap<string, string>) => {
+  const route = routes[plan.route]
+  const chosen = [...plan.names]
+  const pick = (name: string) => {
+    const values = names[name] ?? [name]
+    return values[(chosen.shift() ?? 0) % values.length] ?? ""
+  }
+  const path =
+    route === undefined
+      ? (strangePaths[plan.route - routes.length] ?? "/api")
+      : route.path.replaceAll(/:([a-z]+)/g, (_, name: string) => pick(name))
+  const own = route === undefined || !HttpMethod.isHttpMethod(route.method) ? "GET" : route.method
+  const method = plan.method ?? own
+  const soundBody = route === undefined || !(route.name in sound) ? undefined : JSON.stringify(sound[route.name])
+  const body = plan.body === "sound" ? soundBody : bodies[plan.body]
+  const token = tokens.get(plan.who)
+  const ids = { sound: `r-${id}`, none: undefined, unsound: `r ${id} <b>` }
+  const sentId = ids[plan.sendsId]
+  const asked: ApiClient.Asked = {
+    method,
+    path: `${path}${plan.query}`,
+    headers: {
+      "content-type": plan.type,
+      ...(sentId === undefined ? {} : { "x-request-id": sentId }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(plan.who === "cookie" ? { cookie: `muster_session=${tokens.get("adam") ?? ""}` } : {})
+    },
+    ...(HttpMethod.hasBody(method) ? { body } : {})
+  }
+  return asked
+}
+
+const strikeNode = Effect.fnUntraced(function* (world: World.World, how: Plan["node"]) {
+  const node = world.supervisords["n1"]
+  if (node === undefined) return
+  if (how === "crash") return yield* node.crash
+  if (how === "fault") return yield* node.rule(() => ({ _tag: "fail", code: "SPAWN_ERROR" }))
+  if (how === "401") return yield* node.rule(() => ({ _tag: "fail", code: "401" }))
+  yield* node.spoil(how)
+})
+
+const strike = Effect.fnUntraced(function* (world: World.World, { node, trouble, troubleAtMs }: Plan) {
+  yield* Effect.sleep(troubleAtMs)
+  switch (trouble) {
+    case "nodes":
+    case "breaker":
+      return yield* strikeNode(world, trouble === "breaker" ? "crash" : node)
+    case "database":
+      return yield* world.sql.restart({ downMs: 60_000 })
+    case "memory":
+      return yield* world.stats.use({ residentBytes: 3 * 1024 ** 3 })
+    case "end":
+      return yield* world.signal("SIGTERM")
+    default:
+  }
+})
+
+/** Nobody is let in without credentials, and breakers open at the second failure. */
+const optionsOf = ({ trouble }: Plan): ConsoleOptions => {
+  const { consoleOptions } = World
+  const { accounts, fleet, live } = consoleOptions
+  const one = { budget: "requests", operations: "operations" } as const
+  const limited = trouble === "budget" || trouble === "operations" ? { [one[trouble]]: 1 } : {}
+  return {
+    ...consoleOptions,
+    live: () => ({ ...live(), budget: { ...live().budget, ...limited } }),
+    memoryLookEveryMs: 500,
+    accounts: { ...accounts, anonymousRole: undefined },
+    fleet: { ...fleet, guard: { ...fleet.guard, callsMax: 1, callsWaitingMax: 1, breakerFailures: 2 } }
+  }
+}
+
+const program: Property["program"] = (parts) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const plan = yield* draw(workload)
+      const nodes = { n0: [World.steady("app", "api")], n1: [World.steady("app", "api")] }
+      const world = yield* World.make({ nodes, options: optionsOf(plan), parts })
+      const tokens = yield* ApiClient.logins(world.accounts)
+      tokens.set("wrong", "mst_of-nobody")
+      // Each sends its requests at the times of the plan; several come at once when the budget is to be exceeded.
+      const isNarrow = plan.trouble === "budget" || plan.trouble === "operations"
+      const asking = Effect.forEach(
+        plan.requests,
+        Effect.fnUntraced(function* (each, i) {
+          yield* Effect.sleep(isNarrow ? each.atMs % 10 : each.atMs)
+          const asked = toRequest(each, i, tokens)
+          const answer = yield* ApiClient.ask(world, asked)
+          if (answer === undefined) return
+          const wrong = ApiErrors.wrongWith(asked, answer)
+          yield* holds(wrong === undefined, () => wrong ?? "")
+          yield* sometimes(ApiErrors.errorOf(answer)?.code ?? `an answer with ${answer.status}`)
+        }),
+        { concurrency: "unbounded", discard: true }
+      )
+      yield* Effect.all([asking, strike(world, plan)], { concurrency: "unbounded", discard: true })
+      yield* holds(world.errors().length === 0, () => `the console logged errors: ${world.errors().join("; ")}`)
+    })
+  )
+
+export const P16: Property = {
+  id: "P16",
+  title: "error format",
+  requirements: ["R7.1", "R7.2"],
+  program,
+  mutants: [
+    ErrorMutants.plainUnknownRoutes,
+    ErrorMutants.gatewayTimeoutIsBadGateway,
+    ErrorMutants.ownRequestIds,
+    ErrorMutants.tooManyRequests
+  ]
+}
