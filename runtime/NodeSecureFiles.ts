@@ -2,7 +2,7 @@
  * `SecureFiles` of the real world: temporary files below the folder that the system has for the run of a program, and
  * lives that are told apart by pid and the moment when that pid was taken.
  */
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { NodeCrypto, NodeServices } from "@effect/platform-node"
@@ -53,6 +53,9 @@ const defaultFolder = (): string => {
   return join(tmpdir(), `muster-${process.getuid?.() ?? "user"}`)
 }
 
+/** What the commands are known by the next time. */
+export const instances = { backup: "muster backup", commands: "muster commands" } as const
+
 /** `instance` is what the console, or the command, is known by the next time. */
 export const layer = (options: {
   readonly instance: string
@@ -61,3 +64,19 @@ export const layer = (options: {
   Layer.suspend(() =>
     SecureFiles.layer({ folder: options.folder ?? defaultFolder(), instance: options.instance, owner })
   ).pipe(Layer.provide([NodeServices.layer, NodeCrypto.layer]))
+
+/**
+ * Removes the temporary files of commands that were killed, where there are any. It makes nothing, and never fails: a
+ * folder that is not private is told, and left alone.
+ */
+export const sweep: Effect.Effect<void> = Effect.suspend(() => {
+  const folder = defaultFolder()
+  if (!existsSync(folder)) return Effect.void
+  return Effect.forEach(
+    Object.values(instances),
+    (instance) => Effect.scoped(Layer.build(Layer.fresh(layer({ instance, folder })))),
+    { discard: true }
+  )
+}).pipe(
+  Effect.catch(({ message }) => Effect.logWarning(`temporary files of killed commands were not looked for: ${message}`))
+)

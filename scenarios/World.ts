@@ -8,7 +8,7 @@ import {
   Deferred,
   Effect,
   Fiber,
-  FileSystem,
+  type FileSystem,
   Layer,
   Logger,
   Path,
@@ -53,6 +53,7 @@ import * as SimSql from "../sim/sql/SimSql.ts"
 import * as HubClient from "./peers/HubClient.ts"
 import * as Supervisord from "./peers/Supervisord.ts"
 import type { ProgramSpec } from "./peers/SupervisordState.ts"
+import { preparedDatabase } from "./PreparedDatabase.ts"
 import * as SimProcessStats from "./ports/SimProcessStats.ts"
 import * as SimSecrets from "./ports/SimSecrets.ts"
 import * as SimSignals from "./ports/SimSignals.ts"
@@ -68,6 +69,8 @@ export interface WorldOptions {
   readonly config?: string
   readonly network?: Partial<Network.NetworkOptions>
   readonly parts: ConsoleParts
+  /** What is in the database at the start; `[]` for a first start. See `PreparedDatabase`. */
+  readonly prepared?: ReadonlyArray<string>
   /** Whether every line of the log is kept, those for debugging included. */
   readonly keepsLines?: boolean
 }
@@ -122,7 +125,7 @@ export interface World extends Running {
   readonly lines: () => ReadonlyArray<string>
 }
 
-/** Of the first administrator. */
+/** Of the first administrator; `PreparedDatabase` has its hash. */
 export const adminPassword = "the first password of all"
 
 /** Where the configuration file is. */
@@ -289,6 +292,7 @@ export const make = Effect.fnUntraced(function* (
   world: WorldOptions
 ): Effect.fn.Return<World, never, RunContext | Scope.Scope> {
   const { config, keepsLines = false, network: networkOptions = {}, nodes, options = consoleOptions } = world
+  const { prepared = preparedDatabase } = world
   const network = yield* Layer.build(Network.layer(networkOptions))
   const supervisords: Record<string, Supervisord.Supervisord> = {}
   for (const [host, programs] of Object.entries(nodes)) {
@@ -298,7 +302,9 @@ export const make = Effect.fnUntraced(function* (
       Effect.orDie
     )
   }
-  const outside = yield* Layer.build(Layer.mergeAll(SqlServer.Database.layer(), Disk.layer(), SimProcessStats.layer))
+  const outside = yield* Layer.build(
+    Layer.mergeAll(SqlServer.Database.layer({ prepared }), Disk.layer(), SimProcessStats.layer)
+  )
   const files = yield* SimFileSystem.make().pipe(Effect.provide(Path.layer), Effect.provideContext(outside))
   if (config !== undefined) {
     yield* Effect.orDie(Effect.andThen(files.makeDirectory("/etc"), files.writeFileString(configFile, config)))

@@ -1,9 +1,9 @@
 /**
- * `node tools/killConsole.ts [--times 100] [--database URL] [--seed N] [--seconds 1800]`: kills a real console again and
- * again while it has much to do, starts it again, and looks whether anything that it acknowledged is missing.
+ * `node tools/killConsole.ts [--times 100] [--database URL] [--seed N] [--seconds 1800]`: kills a real console again
+ * and again while it has much to do, starts it again, and looks whether anything that it acknowledged is missing.
  *
- * Without a database it keeps a SQLite file; one of PostgreSQL, `postgres://user@host/NAME`, is made for this and dropped
- * after it. Ends with 1 when something is missing, 2 for wrong usage.
+ * Without a database it keeps a SQLite file; one of PostgreSQL, `postgres://user@host/NAME`, is made for this and
+ * dropped after it. Ends with 1 when something is missing, 2 for wrong usage.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -15,7 +15,10 @@ import * as KilledConsole from "./kill/KilledConsole.ts"
 import { begin, load, newWorld, password, randomOf, type World } from "./kill/Load.ts"
 import * as OwnDatabase from "./kill/OwnDatabase.ts"
 
-/** It is killed once so many more requests were answered, or after so long, and a moment later. */
+/**
+ * It is killed once so many more requests were answered, or after so long: one time at the answer itself, which nothing
+ * that was left for later survives, another time a moment later, in the middle of whatever is under way then.
+ */
 const killAfter = { answersMax: 40, msMax: 20_000, moreMsMax: 150 } as const
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -70,9 +73,44 @@ const options = () => {
 
 type Options = ReturnType<typeof options>
 
+/** The answer at which it is killed. */
+interface Last {
+  answer: number
+  kill: () => void
+}
+
+const killUnderLoad = async (
+  console_: KilledConsole.Console,
+  token: string,
+  world: World,
+  last: Last
+): Promise<void> => {
+  let isOver = false
+  const working = load({ url: console_.url, token, world, isOver: () => isOver })
+  const enough = world.answered + Math.floor(world.random() * killAfter.answersMax)
+  const isAtOnce = world.random() < 0.5
+  last.answer = isAtOnce ? enough : Infinity
+  last.kill = () => void console_.end("SIGKILL")
+  const latestMs = performance.now() + killAfter.msMax
+  while (world.answered < enough && performance.now() < latestMs) await pause(5)
+  if (!isAtOnce) await pause(world.random() * killAfter.moreMsMax)
+  await console_.end("SIGKILL")
+  last.answer = Infinity
+  isOver = true
+  await working
+}
+
 const torture = async (folder: string, { database, seconds, seed, times }: Options): Promise<ReadonlyArray<string>> => {
   const random = randomOf(seed)
-  const world = newWorld({ folder, random, configuration })
+  const last: Last = { answer: Infinity, kill: () => {} }
+  const world = newWorld({
+    folder,
+    random,
+    configuration,
+    answers: ({ status }) => {
+      if (status !== 0 && world.answered + 1 >= last.answer) last.kill()
+    }
+  })
   writeFileSync(join(folder, "muster.toml"), configuration(0))
   const env = {
     MUSTER_SERVER_PORT: "0",
@@ -93,15 +131,7 @@ const torture = async (folder: string, { database, seconds, seed, times }: Optio
     // One session for all of the time: that it lasts is among what is looked at.
     const token = await begin(console_.url, world)
     while (kills < times && wrong.length === 0 && !isLate()) {
-      let isOver = false
-      const working = load({ url: console_.url, token, world, isOver: () => isOver })
-      const enough = world.answered + Math.floor(random() * killAfter.answersMax)
-      const latestMs = performance.now() + killAfter.msMax
-      while (world.answered < enough && performance.now() < latestMs && !isStopped) await pause(5)
-      await pause(random() * killAfter.moreMsMax)
-      await console_.end("SIGKILL")
-      isOver = true
-      await working
+      await killUnderLoad(console_, token, world, last)
       kills++
       const next = await KilledConsole.start(folder, env)
       lives.push(next)

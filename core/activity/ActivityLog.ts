@@ -2,7 +2,8 @@
  * The activity log (S10): every attempt, also those that were denied or concerned what does not exist.
  *
  * An attempt is on disk before it is answered while the database is well. While it is away, attempts wait in memory, up
- * to a bound, and are written when it is back; what is lost beyond that is counted and told by the component `activity`.
+ * to a bound, and are written when it is back; what is lost beyond that is counted and told by the component
+ * `activity`.
  */
 import { Context, Effect, Layer, type Stream } from "effect"
 import type { ActivityEntry, ActivityOutcome, Attempt } from "../domain/ActivityEntry.ts"
@@ -38,8 +39,8 @@ export class ActivityLog extends Context.Service<
   ActivityLog,
   {
     /**
-     * Takes an attempt in; returns when it is on disk, or waits in memory because the database is away or did not say so
-     * within some seconds. Interrupted while it waits, it is recorded all the same.
+     * Takes an attempt in; returns when it is on disk, or waits in memory because the database is away or did not say
+     * so within some seconds. Interrupted while it waits, it is recorded all the same.
      */
     readonly record: (attempt: Attempt) => Effect.Effect<void>
     /** A page of what is in the database; what still waits in memory is not among it. The limit is 1,000 at most. */

@@ -128,7 +128,7 @@ export const extent = (sql: Sql): Effect.Effect<Window, SqlError.SqlError> =>
     // Each in a query of its own: SQLite looks both up at the ends of the table only then.
     sql<{ readonly first: Whole | null; readonly last: Whole | null }>`
       SELECT (SELECT MIN(id) FROM activity) AS first, (SELECT MAX(id) FROM activity) AS last`,
-    ([row]) => ({ first: Number(row?.first ?? 0), end: row?.last == null ? 0 : Number(row.last) + 1 })
+    ([row]) => ({ first: Number(row?.first ?? 0), end: Number(row?.last ?? -1) + 1 })
   )
 
 /** Removes entries of before that moment, so many at most; gives how many. */

@@ -1,8 +1,8 @@
 /**
  * Removes what the activity log keeps no longer, in steps that are short and leave the database to others in between.
  *
- * How many there are is told by the distance of the ids, which costs nothing. Where ids were skipped, a little fewer are
- * kept.
+ * How many there are is told by the distance of the ids, which costs nothing. Where ids were skipped, a little fewer
+ * are kept.
  */
 import { Clock, Effect } from "effect"
 import { Database } from "../storage/Database.ts"
@@ -20,14 +20,17 @@ const betweenStepsMs = 20
 
 const intervalMs = 60_000
 
-/** Removes now and then, for ever. A sweep that fails is done by the next. */
+/**
+ * Removes now and then, for ever. A sweep that fails is done by the next. The first is no part of the start, where
+ * others need the database.
+ */
 export const run = Effect.fn("ActivityLog.retention")(function* (options: RetentionOptions) {
   yield* (yield* Database).ready
   for (;;) {
+    yield* Effect.sleep(intervalMs)
     yield* Effect.catchTag(sweep(options), "DatabaseError", (error) =>
       Effect.logWarning("old entries of the activity log could not be removed", error)
     )
-    yield* Effect.sleep(intervalMs)
   }
 })
 

@@ -126,47 +126,61 @@ const key = (row: typeof KeyRow.Type): SigningKey => ({
 
 const readOperation = "Accounts.read"
 
+/** Made once: a schema compiles what it decodes with. */
+const tables = {
+  accounts_version: Schema.Array(HeadRow),
+  users: Schema.Array(UserRow),
+  sessions: Schema.Array(SessionRow),
+  api_tokens: Schema.Array(TokenRow),
+  signing_keys: Schema.Array(KeyRow)
+} as const
+
 /** What is wrong with a row is not said: it may be a secret. */
-const decoded = <S extends Schema.Codec<unknown, unknown>>(table: string, row: S, rows: ReadonlyArray<unknown>) =>
+const decoded = <A>(table: string, rows: Schema.Codec<A, unknown>, found: ReadonlyArray<unknown>) =>
   Effect.mapError(
-    Schema.decodeUnknownEffect(Schema.Array(row))(rows),
+    Schema.decodeUnknownEffect(rows)(found),
     () =>
       new DatabaseError({ operation: readOperation, reason: "Failed", detail: `a row of ${table} is not understood` })
   )
+
+const selectHead = (sql: SqlClient.SqlClient) => sql`SELECT version, change_id FROM accounts_version`
+
+const headOf = Effect.fnUntraced(function* (found: ReadonlyArray<unknown>) {
+  const [head] = yield* decoded("accounts_version", tables.accounts_version, found)
+  const detail = "accounts_version has no row"
+  if (head === undefined) return yield* new DatabaseError({ operation: readOperation, reason: "Failed", detail })
+  return { version: Number(head.version), changeId: head.change_id }
+})
 
 /** Version and last change of what is committed. */
 export const readHead = (
   database: DatabaseService
 ): Effect.Effect<Pick<AccountsState, "version" | "changeId">, DatabaseError> =>
-  Effect.gen(function* () {
-    const rows = yield* database.run(readOperation, (sql) => sql`SELECT version, change_id FROM accounts_version`)
-    const [head] = yield* decoded("accounts_version", HeadRow, rows)
-    const detail = "accounts_version has no row"
-    if (head === undefined) return yield* new DatabaseError({ operation: readOperation, reason: "Failed", detail })
-    return { version: Number(head.version), changeId: head.change_id }
-  })
+  Effect.flatMap(database.run(readOperation, selectHead), headOf)
 
 /** All of one version, although it takes several statements: no change is committed without moving the version on. */
 export const read = (database: DatabaseService): Effect.Effect<AccountsState, DatabaseError> =>
   Effect.gen(function* () {
     for (let reads = 0; reads < readsMax; reads++) {
-      const { changeId, version } = yield* readHead(database)
       const rows = yield* database.run(readOperation, (sql) =>
         Effect.all({
+          before: selectHead(sql),
           users: sql`SELECT * FROM users`,
           sessions: sql`SELECT * FROM sessions`,
           tokens: sql`SELECT * FROM api_tokens`,
-          keys: sql`SELECT * FROM signing_keys`
+          keys: sql`SELECT * FROM signing_keys`,
+          after: selectHead(sql)
         })
       )
-      if ((yield* readHead(database)).version !== version) continue
+      const { changeId, version } = yield* headOf(rows.before)
+      if ((yield* headOf(rows.after)).version !== version) continue
       return fromRows({
         version,
         changeId,
-        users: (yield* decoded("users", UserRow, rows.users)).map(user),
-        sessions: (yield* decoded("sessions", SessionRow, rows.sessions)).map(session),
-        tokens: (yield* decoded("api_tokens", TokenRow, rows.tokens)).map(token),
-        keys: (yield* decoded("signing_keys", KeyRow, rows.keys)).map(key)
+        users: (yield* decoded("users", tables.users, rows.users)).map(user),
+        sessions: (yield* decoded("sessions", tables.sessions, rows.sessions)).map(session),
+        tokens: (yield* decoded("api_tokens", tables.api_tokens, rows.tokens)).map(token),
+        keys: (yield* decoded("signing_keys", tables.signing_keys, rows.keys)).map(key)
       })
     }
     const detail = `the accounts changed at each of ${readsMax} reads`

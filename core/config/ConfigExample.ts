@@ -1,7 +1,10 @@
-/** A file with every setting, its description, its default and its form: made from the schema, so that it is complete. */
+/**
+ * A file with every setting, its description, its default and its form: made from the schema, so that it is complete.
+ */
 import { type Plain, type SettingReference, type TableReference, tables } from "./SettingReference.ts"
 
-const introduction = `# Muster's configuration, complete: every setting, with its default unless a comment says "for example".
+const introduction = `\
+# Muster's configuration, complete: every setting, with its default unless a comment says "for example".
 # Made by \`muster config example\`.
 #
 #   muster config check muster.toml        says what is wrong, with line and field
@@ -74,12 +77,14 @@ const settingLines = (table: TableReference, setting: SettingReference): string 
   const value = sample ?? fallback ?? ""
   const example = sample === undefined ? "" : ", for example:"
   const none = fallback === undefined && !setting.isRequired ? " Not set by default." : ""
-  return `${comment(`${description}${none} (${form.expected}${example})`)}\n${isOff(table, setting) ? "# " : ""}${key} = ${tomlOf(value)}`
+  const lines = comment(`${description}${none} (${form.expected}${example})`)
+  return `${lines}\n${isOff(table, setting) ? "# " : ""}${key} = ${tomlOf(value)}`
 }
 
 const tableLines = (table: TableReference): string => {
   const title = table.isList ? `[[${table.name}]]` : `[${table.name}]`
-  return `${comment(table.description)}\n${title}\n${table.settings.map((each) => settingLines(table, each)).join("\n")}\n`
+  const settings = table.settings.map((each) => settingLines(table, each)).join("\n")
+  return `${comment(table.description)}\n${title}\n${settings}\n`
 }
 
 /** The whole file. It is valid, given the variables that it names. */

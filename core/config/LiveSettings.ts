@@ -1,7 +1,7 @@
 /**
  * `Settings` of a console that runs. A reload goes through two halves. In the first it loads, validates, reads what
- * nodes need for TLS and makes their drivers: all of this can fail or be given up, and leaves nothing. The second is one
- * step that nobody can interrupt: nodes, value and version change together, so that whoever reads the fleet and the
+ * nodes need for TLS and makes their drivers: all of this can fail or be given up, and leaves nothing. The second is
+ * one step that nobody can interrupt: nodes, value and version change together, so that whoever reads the fleet and the
  * settings in one go sees the old ones or the new ones (P9), and an error is always one of the first half (P10).
  *
  * Programs of the local node are handed over after that step, which decides what they shall be; stopping some of them
@@ -164,9 +164,8 @@ const makeCarryOut = Effect.fnUntraced(function* (current: () => Config) {
   // Whichever of several has the turn takes what is in use by then, so that the last one leaves the last programs.
   const handOver = ({ reload }: LocalNode) =>
     programsTurn.withPermit(Effect.suspend(() => reload(current().programs))).pipe(
-      Effect.catch(({ message }) =>
-        Effect.logError(`programs of the new configuration are not all in use: ${message}`)
-      ),
+      Effect.catch((error) => Effect.logError("programs of the new configuration are not all in use", error)),
+      Effect.annotateLogs({ operation: "Settings.programs" }),
       Effect.withSpan("Settings.programs"),
       Effect.forkIn(scope)
     )
@@ -209,13 +208,17 @@ const told =
       const by = (yield* ReloadAskedBy) ?? (yield* CurrentPrincipal)?.actor ?? "the console"
       const done = (report: ReloadReport) =>
         Effect.andThen(
-          components.succeeded(componentName),
+          components.assessed(componentName, "healthy", "the configuration is that of the file"),
           Effect.logInfo(`${describe(report, hasSource)}; asked by ${by}`)
         )
       const refused = (error: ConfigErrors | ReloadFailed) =>
         Effect.andThen(
-          components.errored(componentName, firstProblem(error)),
-          Effect.logError(`the configuration stays as it was, asked by ${by} to load it again: ${error.message}`)
+          // However often it fails, the console works on with what it has.
+          components.assessed(componentName, "degraded", firstProblem(error)),
+          Effect.annotateLogs(
+            Effect.logError(`the configuration stays as it was, asked by ${by} to load it again`, error),
+            { operation: "Settings.reload" }
+          )
         )
       return yield* reload.pipe(Effect.tap(done), Effect.tapError(refused))
     })

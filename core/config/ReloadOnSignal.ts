@@ -16,6 +16,7 @@ export const layer: Layer.Layer<never, never, Settings | Signals> = Layer.effect
       Effect.catchDefect((defect) => Effect.logError("the reload died", defect)),
       Effect.forever,
       Effect.provideService(ReloadAskedBy, "SIGHUP"),
+      Effect.annotateLogs({ operation: "ReloadOnSignal" }),
       Effect.withSpan("ReloadOnSignal"),
       Effect.forkScoped
     )

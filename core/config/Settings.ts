@@ -1,8 +1,8 @@
 /**
  * The configuration in use (S4): one value with a version, read whole and swapped whole.
  *
- * A reload reads, decodes, validates and prepares everything that can fail; only then it applies the nodes and swaps the
- * value, in one step. A reload that fails changes nothing. Reloads run one after another.
+ * A reload reads, decodes, validates and prepares everything that can fail; only then it applies the nodes and swaps
+ * the value, in one step. A reload that fails changes nothing. Reloads run one after another.
  */
 import { Context, type Effect, Schema } from "effect"
 import { EffectiveSetting } from "./EffectiveSettings.ts"

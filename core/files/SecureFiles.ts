@@ -67,6 +67,8 @@ const make = Effect.fnUntraced(function* ({ folder, instance, owner }: SecureFil
   const random = yield* SecureRandom.SecureRandom
   const named = (prefix: string) => Effect.provideService(nameFor(prefix, owner), SecureRandom.SecureRandom, random)
   const own = prefixOf(instance, { hidden: false })
+  // By the instance and not by the target: the next target in that folder may have another name, as of a new day.
+  const ownHidden = prefixOf(instance, { hidden: true })
 
   yield* privateFolder(fs, folder, owner.uid)
   yield* sweep(fs, paths, { folder, prefix: own, owner })
@@ -84,9 +86,8 @@ const make = Effect.fnUntraced(function* ({ folder, instance, owner }: SecureFil
   /** A private folder beside the target, so that what is in it can be renamed to the target. */
   const staging = Effect.fnUntraced(function* (target: string) {
     const beside = paths.dirname(target)
-    const prefix = prefixOf(paths.basename(target), { hidden: true })
-    yield* sweep(fs, paths, { folder: beside, prefix, owner })
-    const path = paths.join(beside, yield* named(prefix))
+    yield* sweep(fs, paths, { folder: beside, prefix: ownHidden, owner })
+    const path = paths.join(beside, yield* named(ownHidden))
     return yield* Effect.acquireRelease(
       Effect.as(Effect.mapError(fs.makeDirectory(path, { mode: modes.folder }), failedAt(beside)), path),
       () => removed(fs, path)

@@ -37,7 +37,7 @@ export const announced =
         const ending = endingOf(exit)
         const tookMs = Math.round((yield* monotonicMs) - startedMs)
         yield* told(registry, { type: "operation.finished", ...activity, ...ending, took_ms: tookMs })
-        yield* Effect.annotateLogs(log(activity, ending), { operation: activity.operation, took_ms: tookMs })
+        yield* Effect.annotateLogs(log(activity, ending), { operation_id: activity.operation, took_ms: tookMs })
         return yield* exit
       })
     )

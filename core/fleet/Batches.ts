@@ -49,8 +49,8 @@ export class Batches extends Context.Service<
     readonly all: Effect.Effect<ReadonlyArray<BatchView>>
     readonly get: (id: number) => Effect.Effect<BatchView, UnknownBatch>
     /**
-     * Cancels what has not ended; gives the batch as it is then. One that is over stays as it is. Only whoever submitted
-     * it may, and an administrator without limits.
+     * Cancels what has not ended; gives the batch as it is then. One that is over stays as it is. Only whoever
+     * submitted it may, and an administrator without limits.
      */
     readonly cancel: (id: number) => Effect.Effect<BatchView, UnknownBatch | NotPermitted>
   }

@@ -84,13 +84,14 @@ export const layer = (
           const isSettled = (yield* monotonicMs) - startedMs >= memoryLimits.arrivalMsMax
           for (const name of state.nodes.keys()) arrived.add(name)
           const next = plan(stored, state, { ...how, hasLeft: (name) => isSettled || arrived.has(name) })
-          if (next.due.length === 0 && next.gone.length === 0) return
-          yield* store.save(next)
+          if (next.due.length > 0 || next.gone.length > 0) yield* store.save(next)
           for (const { node, stored: now } of next.due) stored.set(node.entry.name, now)
           for (const name of next.gone) {
             stored.delete(name)
             arrived.delete(name)
           }
+          // That there was nothing to store is a success too: else errors on a fleet at rest would be made good by
+          // nothing.
           yield* components.succeeded(component)
         }).pipe(
           Effect.catchTag("DatabaseError", (error) =>

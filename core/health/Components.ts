@@ -41,6 +41,8 @@ export class Components extends Context.Service<
     readonly assessed: (name: string, status: AssessedStatus, message: string) => Effect.Effect<void>
     /** It has stopped for good. */
     readonly failed: (name: string, message: string) => Effect.Effect<void>
+    /** How many errors it has had. Cheaper than `all`, which asks each for its details. */
+    readonly errorsOf: (name: string) => Effect.Effect<number>
     /** All of them, in the order in which they became known. */
     readonly all: Effect.Effect<ReadonlyArray<ComponentHealth>>
   }
@@ -88,6 +90,7 @@ export const layer = (options: Partial<ComponentRules> = {}): Layer.Layer<Compon
         errored: (name, message) => report(name, (nowMs) => ({ _tag: "Errored", nowMs, message })),
         assessed: (name, status, message) => report(name, (nowMs) => ({ _tag: "Assessed", nowMs, status, message })),
         failed: (name, message) => report(name, (nowMs) => ({ _tag: "Failed", nowMs, message })),
+        errorsOf: (name) => Effect.sync(() => components.get(name)?.state.errors ?? 0),
         all: Effect.suspend(() =>
           Effect.forEach(
             Array.from(components),

@@ -1,7 +1,7 @@
 /**
  * The components that do not report themselves: the bus, the fleet, batches and followed logs. Their counts are looked
  * at now and then: what failed since the last look is an error of the component, a look without failures a success. The
- * hub tells of its errors itself, and is looked at for its recovery.
+ * hub and the activity log tell of their errors themselves, and are looked at for their recovery.
  */
 import { Effect, Layer } from "effect"
 import { EventBus } from "../bus/EventBus.ts"
@@ -10,6 +10,7 @@ import { Fleet } from "../fleet/Fleet.ts"
 import { LogFollow } from "../fleet/LogFollow.ts"
 import { SyncMetrics } from "../metrics/SyncMetrics.ts"
 import { Components } from "./Components.ts"
+import type { ComponentHealth } from "./Components.ts"
 
 /** Between two looks. */
 const lookEveryMs = 5_000
@@ -79,10 +80,12 @@ export const layer: Layer.Layer<never, never, Batches | Components | EventBus | 
           : components.errored("fleet", `the console failed to poll ${failed.join(", ")}; its log tells more`)
       })
       const lookAtHub = recovery(components, "hub")
+      const lookAtActivity = recovery(components, "activity", ({ detail }) => detail["waiting"] === 0)
       yield* Effect.sleep(lookEveryMs).pipe(
         Effect.andThen(lookAtBus),
         Effect.andThen(lookAtFleet),
         Effect.andThen(lookAtHub),
+        Effect.andThen(lookAtActivity),
         Effect.forever,
         Effect.withSpan("ConsoleHealth.look"),
         Effect.forkScoped
@@ -92,14 +95,21 @@ export const layer: Layer.Layer<never, never, Batches | Components | EventBus | 
 
 /**
  * On a fleet where nothing happens a component has nothing to succeed at: that nothing fails any more since the last
- * look must do.
+ * look must do, unless it has work that it cannot get done.
  */
-const recovery = (components: Components["Service"], component: string): Effect.Effect<void> => {
+const recovery = (
+  components: Components["Service"],
+  component: string,
+  isIdle: (health: ComponentHealth) => boolean = () => true
+): Effect.Effect<void> => {
   let before = 0
-  return Effect.flatMap(components.all, (all) => {
-    const { errors = 0 } = all.find(({ name }) => name === component) ?? {}
+  return Effect.flatMap(components.errorsOf(component), (errors) => {
     const isQuiet = errors === before
     before = errors
-    return isQuiet && errors > 0 ? components.succeeded(component) : Effect.void
+    if (!isQuiet || errors === 0) return Effect.void
+    return Effect.flatMap(components.all, (all) => {
+      const health = all.find(({ name }) => name === component)
+      return health !== undefined && isIdle(health) ? components.succeeded(component) : Effect.void
+    })
   })
 }

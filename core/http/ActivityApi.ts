@@ -88,9 +88,9 @@ export class ActivityApi extends HttpApiGroup.make("activity")
       .annotate(OpenApi.Summary, "All entries that match, as a file")
       .annotate(
         OpenApi.Description,
-        "Oldest first, as CSV with a header line (RFC 4180; a cell that a spreadsheet could take for a formula begins " +
-          "with an apostrophe) or as one JSON object a line. A file that could not be completed breaks off with its " +
-          "connection."
+        "Oldest first, as CSV with a header line (RFC 4180; a cell that a spreadsheet could take for a formula " +
+          "begins with an apostrophe) or as one JSON object a line. A file that could not be completed breaks " +
+          "off with its connection."
       )
   )
   .prefix("/api")

@@ -1,11 +1,11 @@
 /**
- * Writes the activity log of what comes over HTTP (S10): one entry for every request of a method that changes something,
- * to whatever path, and for every one that was refused, the upgrade to a WebSocket included. Looks that were allowed are
- * not among them. The answer goes out when its entry has been taken in.
+ * Writes the activity log of what comes over HTTP (S10): one entry for every request of a method that changes
+ * something, to whatever path, and for every one that was refused, the upgrade to a WebSocket included. Looks that were
+ * allowed are not among them. The answer goes out when its entry has been taken in.
  *
- * A request that is cut off by its client, a timeout or the end of the console is recorded as `timeout` if it had got as
- * far as doing something. Refusals of those who are nobody are told one by one up to a bound, and counted beyond it (see
- * RefusalCount).
+ * A request that is cut off by its client, a timeout or the end of the console is recorded as `timeout` if it had got
+ * as far as doing something. Refusals of those who are nobody are told one by one up to a bound, and counted beyond it
+ * (see RefusalCount).
  */
 import { Cause, Effect, Exit, Latch, type Scope } from "effect"
 import { HttpServerRequest, type HttpServerResponse } from "effect/http"

@@ -10,8 +10,8 @@ export class ConfigApi extends HttpApiGroup.make("config")
       .annotate(OpenApi.Summary, "The configuration in use")
       .annotate(
         OpenApi.Description,
-        "Every setting with its value and where that comes from, all of one version. Secrets are `***`, and text that " +
-          "takes environment variables is as the file has it."
+        "Every setting with its value and where that comes from, all of one version. Secrets are `***`, and text " +
+          "that takes environment variables is as the file has it."
       ),
     HttpApiEndpoint.post("reload", "/config/reload", {
       success: ReloadReport,
@@ -20,8 +20,8 @@ export class ConfigApi extends HttpApiGroup.make("config")
       .annotate(OpenApi.Summary, "Load the configuration again")
       .annotate(
         OpenApi.Description,
-        "As SIGHUP does, after all reloads that were asked for before. All of it takes effect, but for the settings that " +
-          "need a restart and are named; or nothing does. Programs that change are stopped and started afterwards."
+        "As SIGHUP does, after all reloads that were asked for before. All of it takes effect, but for the settings " +
+          "that need a restart and are named; or nothing does. Programs that change are stopped and started afterwards."
       )
   )
   .annotateEndpoints(RouteAccess, "admin")

@@ -24,9 +24,9 @@ const failed = ({ detail, field }: ReloadFailed) =>
     problems: [{ reason: "Unusable", field, message: detail }]
   })
 
-const noteOf = ({ changed, nodes, version }: ReloadReport) => ({
+const noteOf = ({ changed, nodes: { added, changed: others, removed }, version }: ReloadReport) => ({
   detail: changed
-    ? `version ${version}; nodes: ${nodes.added.length} added, ${nodes.changed.length} changed, ${nodes.removed.length} removed`
+    ? `version ${version}; nodes: ${added.length} added, ${others.length} changed, ${removed.length} removed`
     : `version ${version}, unchanged`
 })
 

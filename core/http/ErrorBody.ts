@@ -230,10 +230,10 @@ export const DatabaseTimeout = kind("DatabaseTimeout", 504, "The database did no
 ])
 
 /** What every endpoint that is not public can answer with before it does anything. */
-export const accessErrors = [Unauthorized, Forbidden, Overloaded, DatabaseAway] as const
+export const accessErrors = [Unauthorized, Forbidden, PayloadTooLarge, Overloaded, DatabaseAway] as const
 
-/** What every public endpoint can: pages of other origins are refused everywhere. */
-export const publicErrors = [OriginRefused, Overloaded] as const
+/** What every public endpoint can: pages of other origins, and bodies that are too large, are refused everywhere. */
+export const publicErrors = [OriginRefused, PayloadTooLarge, Overloaded] as const
 
 /** Id of the request that is being answered; also in its log lines and in the answer's `x-request-id`. */
 export const RequestId = Context.Reference<string>("core/http/RequestId", { defaultValue: () => "" })

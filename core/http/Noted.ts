@@ -1,4 +1,6 @@
-/** What an endpoint adds to the entry of its request in the activity log: what neither the path nor the status tells. */
+/**
+ * What an endpoint adds to the entry of its request in the activity log: what neither the path nor the status tells.
+ */
 import { Effect } from "effect"
 import type { ActivityOutcome } from "../domain/ActivityEntry.ts"
 import type { BatchView, OperationRequest, OperationResult } from "../domain/Operation.ts"

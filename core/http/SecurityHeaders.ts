@@ -1,7 +1,7 @@
 /** What every answer tells browsers: to guess no type, to keep nothing, to tell nobody and to frame nothing. */
 import { Effect } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
-import { docsPath } from "./Routes.ts"
+import { docsPath, openapiPath } from "./Routes.ts"
 
 const always = {
   "x-content-type-options": "nosniff",
@@ -12,8 +12,8 @@ const always = {
 /** Answers that are data run nothing and load nothing. */
 const data = { ...always, "content-security-policy": "default-src 'none'; frame-ancestors 'none'" } as const
 
-/** Answers of the API are about now, and for one person. */
-const api = { ...data, "cache-control": "no-store" } as const
+/** Whatever else is answered is about now, and for one person; a refusal looks the same everywhere. */
+const personal = { ...data, "cache-control": "no-store" } as const
 
 /** The page of the documentation carries its own script and style. */
 const page = {
@@ -23,8 +23,8 @@ const page = {
 
 const headersFor = (url: string) => {
   const [path = ""] = url.split("?", 1)
-  if (path.startsWith("/api/")) return api
-  return path === docsPath ? page : data
+  if (path === docsPath) return page
+  return path === openapiPath ? data : personal
 }
 
 /** Sets them on whatever is answered. */

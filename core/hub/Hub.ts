@@ -6,8 +6,9 @@
  * - One cleanup fiber removes clients. Whoever finds that a client has to go (its session, the broadcast, the
  *   heartbeat, shutdown) only asks for it: at most once a client, so what waits for the fiber is bounded.
  * - The last numbered events are kept: a client that comes back is sent what it missed instead of a snapshot.
- * - A client is told only of what its principal sees. Its rights are looked at again as it joins, as it subscribes, when
- *   they are said to have changed, and once in a while; with others than before it is let go, and told nothing more.
+ * - A client is told only of what its principal sees. Its rights are looked at again as it joins, as it subscribes,
+ *   when they are said to have changed, and once in a while; with others than before it is let go, and told nothing
+ *   more.
  */
 import { Context, Deferred, Effect, Layer, Random, Schema, Scope } from "effect"
 import { EventBus } from "../bus/EventBus.ts"
@@ -150,12 +151,7 @@ export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | F
       const stream = yield* drawStream
       const leases = LogLeases.make(members, scope, yield* LogFollow, options.logsPerClientMax)
 
-      const counts = Effect.sync((): HubCounts => {
-        const { connected, joined, leases: logs, refused, sent, sessionsOpen: sessions, slow } = members
-        const left = joined - connected
-        const { bytes: bytesSent, frames: framesSent } = sent
-        return { connected, joined, left, slow, refused, sessions, logs, framesSent, bytesSent, seq: ring.seq }
-      })
+      const counts = countsOf(members, ring)
       yield* components.register(
         component,
         Effect.map(counts, ({ connected, refused, slow }) => ({ clients: connected, slow, refused }))
@@ -215,6 +211,14 @@ export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | F
       })
     })
   )
+
+const countsOf = (members: Members, ring: EventRing): Effect.Effect<HubCounts> =>
+  Effect.sync(() => {
+    const { connected, joined, leases: logs, refused, sent, sessionsOpen: sessions, slow } = members
+    const left = joined - connected
+    const { bytes: bytesSent, frames: framesSent } = sent
+    return { connected, joined, left, slow, refused, sessions, logs, framesSent, bytesSent, seq: ring.seq }
+  })
 
 /** An id that no other start of the console has. */
 const drawStream = Effect.map(

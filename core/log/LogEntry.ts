@@ -1,5 +1,5 @@
 /** What a logger is told, taken apart for the forms that a line can have. */
-import { Context, Tracer } from "effect"
+import { Context, LogLevel, Tracer } from "effect"
 import type { Logger } from "effect"
 import { CurrentLogAnnotations, CurrentLogSpans } from "effect/References"
 import { causeEntries } from "./CauseText.ts"
@@ -40,12 +40,35 @@ export const entryOf = (logged: Logger.Options<unknown>, { traces }: EntryOption
     level: logLevel.toUpperCase(),
     message: messageOf(parts.filter((part) => !(part instanceof Error))),
     requestId: typeof requestId === "string" ? requestId : undefined,
-    annotations: annotations.filter(([key]) => key !== requestIdKey),
+    annotations: withOperation(
+      annotations.filter(([key]) => key !== requestIdKey),
+      logged
+    ),
     spansMs: fiber.getRef(CurrentLogSpans).map(([label, sinceMs]) => [label, nowMs - sinceMs] as const),
     fiber: `#${fiber.id}`,
     trace: traces ? traceOf(fiber.context) : undefined,
     cause: causeEntries(cause, errors)
   }
+}
+
+/** The annotation that says what was done. */
+const operationKey = "operation"
+
+/**
+ * What is logged as trouble says what was done (R7.4). Work of the console's own that has not said so by itself has a
+ * span all the same, which is named for it.
+ */
+const withOperation = (
+  annotations: LogEntry["annotations"],
+  { fiber, logLevel }: Logger.Options<unknown>
+): LogEntry["annotations"] => {
+  if (!LogLevel.isGreaterThanOrEqualTo(logLevel, "Warn") || annotations.some(([key]) => key === operationKey)) {
+    return annotations
+  }
+  const span = Context.getOption(fiber.context, Tracer.ParentSpan)
+  return span._tag === "Some" && span.value._tag === "Span"
+    ? [...annotations, [operationKey, span.value.name]]
+    : annotations
 }
 
 /** Texts as they are, all else as JSON. */

@@ -37,15 +37,26 @@ export class Measurements extends Context.Service<
 const msPerSecond = 1000
 const nanosPerSecond = 1e9
 
-/** Counts fibers. They come and go with everything, so it does no more than count. */
+/**
+ * Counts fibers. They come and go with everything, so it does no more than count and hand on: whoever counts around the
+ * console, such as the simulator, which has to know of every fiber, must not miss those in it.
+ */
 class FiberCounts implements Metric.FiberRuntimeMetricsService {
   started = 0
   ended = 0
-  readonly recordFiberStart = (): void => {
-    this.started++
+  private readonly around: Metric.FiberRuntimeMetricsService | undefined
+
+  constructor(around: Metric.FiberRuntimeMetricsService | undefined) {
+    this.around = around
   }
-  readonly recordFiberEnd = (): void => {
+
+  readonly recordFiberStart: Metric.FiberRuntimeMetricsService["recordFiberStart"] = (context) => {
+    this.started++
+    this.around?.recordFiberStart(context)
+  }
+  readonly recordFiberEnd: Metric.FiberRuntimeMetricsService["recordFiberEnd"] = (context, exit) => {
     this.ended++
+    this.around?.recordFiberEnd(context, exit)
   }
 }
 
@@ -56,8 +67,8 @@ const noRoute = "none"
 
 /** Everything above this layer counts its fibers and keeps its metrics here. */
 export const layer: Layer.Layer<Measurements> = Layer.unwrap(
-  Effect.sync(() => {
-    const fibers = new FiberCounts()
+  Effect.map(Metric.FiberRuntimeMetrics, (around) => {
+    const fibers = new FiberCounts(around)
     const surroundings = Layer.mergeAll(
       Layer.succeed(Metric.MetricRegistry, new Map()),
       Layer.succeed(Metric.FiberRuntimeMetrics, fibers)

@@ -14,7 +14,8 @@ export class SchemaTooNew extends Schema.TaggedError<SchemaTooNew>()("SchemaTooN
   known: Schema.Number
 }) {
   override get message(): string {
-    return `the database has tables of version ${this.found}, and this console knows up to ${this.known}: use a newer one`
+    const { found, known } = this
+    return `the database has tables of version ${found}, and this console knows up to ${known}: use a newer one`
   }
 }
 

@@ -59,8 +59,8 @@ export const openToRead = (url: Redacted.Redacted): Opened =>
   )
 
 /**
- * For this command alone, made if it is missing and `create` says so: refused while a console, or anybody else, has it open. Of a PostgreSQL that is seen in a
- * transaction only, by `refuseWhenUsed`.
+ * For this command alone, made if it is missing and `create` says so: refused while a console, or anybody else, has it
+ * open. Of a PostgreSQL that is seen in a transaction only, by `refuseWhenUsed`.
  */
 export const openAlone = (url: Redacted.Redacted, { create }: { readonly create: boolean }): Opened =>
   Effect.flatMap(usable(url), (place) => {

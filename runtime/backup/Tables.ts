@@ -7,7 +7,7 @@ import { SqlClient } from "effect/sql"
 import { migrate, type MigrationSet } from "../../core/storage/Migrate.ts"
 import { migrations } from "../../core/storage/Migrations.ts"
 import * as NodeSqlite from "../NodeSqlite.ts"
-import { BackupError, failed, refused } from "./BackupError.ts"
+import { type BackupError, failed, refused } from "./BackupError.ts"
 
 export interface Table {
   readonly name: string

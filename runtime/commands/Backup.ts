@@ -12,7 +12,7 @@ import { configFlag, configOf, ended } from "./DatabaseOf.ts"
 /** A name and no path that exists: neither of the two asks for a file of the right kind. */
 const file = Argument.String("file").pipe(Argument.withDescription("The backup: a SQLite file, whatever the database"))
 
-const files = NodeSecureFiles.layer({ instance: "muster backup" })
+const files = NodeSecureFiles.layer({ instance: NodeSecureFiles.instances.backup })
 
 const summary = (counts: Counts): string => {
   const of = (table: string, thing: string) => counted(counts[table] ?? 0, thing)

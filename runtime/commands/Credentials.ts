@@ -119,6 +119,6 @@ const writeAll = (stored: Stored) =>
     const text = `${JSON.stringify(stored, undefined, 2)}\n`
     return files.write(path(), new TextEncoder().encode(text), { mode: modes.file, overwrite: true })
   }).pipe(
-    Effect.provide(NodeSecureFiles.layer({ instance: "muster commands" })),
+    Effect.provide(NodeSecureFiles.layer({ instance: NodeSecureFiles.instances.commands })),
     Effect.mapError(({ message }) => new ExitStatus({ status: 1, message }))
   )

@@ -43,7 +43,9 @@ export const logout = Command.make("logout", { url: Remote.flags.url }, (given) 
       if (isOver) return yield* Console.error(`muster: logged out at ${url}`)
       return yield* new ExitStatus({
         status: 1,
-        message: `forgotten here, but the console at ${url} could not end the session: it lasts until ${session.session_expires}`
+        message:
+          `forgotten here, but the console at ${url} could not end the session: ` +
+          `it lasts until ${session.session_expires}`
       })
     })
   )

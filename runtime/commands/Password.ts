@@ -1,8 +1,8 @@
 /**
  * `muster password NAME`: a new password straight into the database, for an administrator who is locked out.
  *
- * It ends the sessions of the user. Consoles on a PostgreSQL take it over within seconds. One on a SQLite file would not
- * see it: the command refuses while it runs.
+ * It ends the sessions of the user. Consoles on a PostgreSQL take it over within seconds. One on a SQLite file would
+ * not see it: the command refuses while it runs.
  */
 import { randomBytes } from "node:crypto"
 import { Console, Effect, Redacted } from "effect"

@@ -48,6 +48,7 @@ import * as NodeHttpServer from "../NodeHttpServer.ts"
 import * as NodeProcesses from "../NodeProcesses.ts"
 import * as NodeProcessStats from "../NodeProcessStats.ts"
 import * as NodeSecrets from "../NodeSecrets.ts"
+import * as NodeSecureFiles from "../NodeSecureFiles.ts"
 import * as NodeSignals from "../NodeSignals.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { version } from "../Version.ts"
@@ -125,7 +126,7 @@ const firstPassword = () => {
 const tellFirstPassword = (username: string, password: Redacted.Redacted) =>
   Terminal.error(
     `\nThe first start: log in as "${username}" with the password ${Redacted.value(password)}\n` +
-      "It is printed this once. Change it by `muster password`, or set MUSTER_ADMIN_PASSWORD before a first start.\n"
+      "It is printed this once. Change it by `muster users password admin`, after `muster login`.\n"
   )
 
 const isShared = ({ database }: Config): boolean => {
@@ -175,7 +176,10 @@ const run = Effect.fnUntraced(function* (initial: Loaded, file: Option.Option<st
     )
   )
   const surroundings = surroundingsOf(config, self.instance, () => inUse.level)
-  yield* program.pipe(Effect.provide(surroundings), Effect.provide(NodeSignals.layer))
+  yield* Effect.andThen(NodeSecureFiles.sweep, program).pipe(
+    Effect.provide(surroundings),
+    Effect.provide(NodeSignals.layer)
+  )
 })
 
 type Level = Config["log"]["level"]

@@ -69,14 +69,16 @@ export const current = (url: string): Effect.Effect<Session, ExitStatus, Asks> =
     if (session === undefined) return { kind: "none", token: undefined }
     const isGood = isFresh(session, yield* Clock.currentTimeMillis)
     const usable = isGood ? session : yield* renewed(url)
-    return usable === undefined
-      ? { kind: "none", token: undefined }
-      : { kind: "stored", token: Redacted.make(usable.token) }
+    // Also without a token: whoever was logged in is told that it is over.
+    return { kind: "stored", token: usable === undefined ? undefined : Redacted.make(usable.token) }
   })
 
 const unauthorized = 401
 
-/** The client of the surroundings in the name of the session. A refused token is renewed once, and the request sent again. */
+/**
+ * The client of the surroundings in the name of the session. A refused token is renewed once, and the request sent
+ * again.
+ */
 export const authorized = (url: string, session: Session): Effect.Effect<HttpClient.HttpClient, never, Asks> =>
   Effect.gen(function* () {
     const http = yield* HttpClient.HttpClient

@@ -1,7 +1,8 @@
 /**
  * The HTTP client for a collector: each request ends within a time, its answer is read up to a bound and thrown away,
- * and the gate learns how it went. Whatever is not a success is a failure of the connection for the exporters, who retry a
- * few times and then leave the collector alone for a minute: so no header of an answer can make them wait for longer.
+ * and the gate learns how it went. Whatever is not a success is a failure of the connection for the exporters, who
+ * retry a few times and then leave the collector alone for a minute: so no header of an answer can make them wait for
+ * longer.
  */
 import { ByteSize, Effect, Layer } from "effect"
 import { HttpClient, HttpClientError, HttpClientResponse, HttpIncomingMessage } from "effect/http"

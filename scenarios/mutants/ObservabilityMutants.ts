@@ -1,11 +1,14 @@
 /** Wrong versions of what is measured, and of how it is shown. */
-import { Effect, Exit, Layer, Option } from "effect"
+import { Effect, Layer, Option } from "effect"
 import type { ConsoleParts } from "../../core/Console.ts"
 import { Hub } from "../../core/hub/Hub.ts"
+import { families } from "../../core/metrics/Families.ts"
 import { Measurements } from "../../core/metrics/Measurements.ts"
 import { MetricsPage } from "../../core/metrics/MetricsPage.ts"
 import { monotonicMs } from "../../core/MonotonicMs.ts"
 import type { Mutant } from "../Property.ts"
+
+const msPerSecond = 1_000
 
 /** The fleet with other measurements. */
 const withMeasurements =
@@ -37,11 +40,13 @@ export const measuredBehindAuthentication: Mutant = {
 export const failedPollsUnmeasured: Mutant = {
   id: "failed-polls-unmeasured",
   what: "polls are measured when they succeed only",
-  mutate: withMeasurements((real) => ({
+  mutate: withMeasurements(({ board, driver: measured }) => ({
     driver: (driver) => ({
-      ...real.driver(driver),
-      processes: Effect.flatMap(Effect.exit(driver.processes), (exit) =>
-        Exit.isFailure(exit) ? exit : real.driver({ ...driver, processes: exit }).processes
+      ...measured(driver),
+      processes: Effect.flatMap(monotonicMs, (startMs) =>
+        Effect.tap(driver.processes, () =>
+          Effect.map(monotonicMs, (endMs) => board.record(families.fleet.poll, (endMs - startMs) / msPerSecond, "ok"))
+        )
       )
     })
   }))

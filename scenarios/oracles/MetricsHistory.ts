@@ -2,8 +2,8 @@
  * Oracle: what the console did, recorded around its parts, and whether the text of `/metrics` says just that.
  *
  * What is recorded and what is measured happen at the same virtual moment, but not in the same step. So a page is held
- * to two moments, before it was asked for and after it was there: all of the first must be in it, and nothing beyond the
- * second. What was interrupted may have been measured as whatever it became.
+ * to two moments, before it was asked for and after it was there: all of the first must be in it, and nothing beyond
+ * the second. What was interrupted may have been measured as whatever it became.
  */
 import { Clock, Effect, Exit, Layer } from "effect"
 import { HttpServerRequest } from "effect/http"
@@ -26,11 +26,24 @@ interface Timed {
   readonly seconds: number
 }
 
-/** Something that is counted, `isSure` or perhaps. */
-interface Counted {
+/** Something that is counted once it happens: at some moment of its time, if at all. */
+class Counted {
   readonly name: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly isSure: boolean
+  labels: Readonly<Record<string, string>> = {}
+  beganAt: number
+  sureAt = Infinity
+  isNone = false
+
+  constructor(name: string, beganAt: number) {
+    this.name = name
+    this.beganAt = beganAt
+  }
+}
+
+/** How what is under way turned out. Left open, it may have happened or not. */
+export interface Happening {
+  readonly yes: (labels?: Readonly<Record<string, string>>) => void
+  readonly no: () => void
 }
 
 /** How much had happened at a moment. */
@@ -45,8 +58,8 @@ export interface MetricsHistory {
   readonly now: () => Moment
   /** The page from within the console, which can be asked for when it has ended. */
   readonly page: () => Effect.Effect<string>
-  /** Counts something that only a scenario sees. */
-  readonly count: (counted: Counted) => void
+  /** Something begins that only a scenario sees. */
+  readonly begin: (name: string) => Happening
   /** What is wrong with a page between two moments; undefined for nothing. */
   readonly wrongWith: (page: MetricsPage, from: Moment, to: Moment) => string | undefined
   /** What happened so often for sure, and perhaps. */
@@ -74,102 +87,141 @@ const timed = <A, E, R>(
     )
   )
 
-/** Watches the parts; `routeOf` names the routes that a scenario asks for, as it knows them. */
-export const watch = (
-  parts: ConsoleParts,
-  routeOf: (method: string, path: string) => string | undefined
-): MetricsHistory => {
-  const all: Array<Timed> = []
-  const counts: Array<Counted> = []
-  let page: Effect.Effect<string> = Effect.succeed("")
-  const count = (name: string, isSure = true, labels: Counted["labels"] = {}) =>
-    void counts.push({ name, labels, isSure })
-  const answered = (method: string, url: string, credential: boolean, seconds: number, status: number | undefined) => {
-    const route = routeOf(method, url.split("?", 1)[0] ?? url) ?? "none"
-    const isLogin = route === "sessions.login"
-    if (isLogin && (status === undefined || status === 200)) count("muster_logins_total", status === 200)
-    if (status === undefined || status === 429 || (status === 401 && (isLogin || credential))) {
-      count("muster_auth_refused_total", status !== undefined)
+/** All that happened, as it happens. Synchronous. */
+class Recorder {
+  readonly timed: Array<Timed> = []
+  readonly counted: Array<Counted> = []
+  page: Effect.Effect<string> = Effect.succeed("")
+  moments = 0
+
+  readonly begin = (name: string): Happening => {
+    const counted = new Counted(name, ++this.moments)
+    this.counted.push(counted)
+    return {
+      yes: (labels = {}) => {
+        counted.labels = labels
+        counted.sureAt = ++this.moments
+      },
+      no: () => {
+        counted.isNone = true
+      }
     }
-    // A session of the hub is no request that took as long.
-    if (route === "hub.connect" && (status === undefined || status < 400)) return
-    const outcome = status === undefined ? undefined : `${Math.floor(status / 100)}xx`
-    all.push({ family: "request", group: route, outcome, seconds })
   }
-  const watched = withDrivers((_, driver) =>
-    mapCalls(driver, (method) => (call) =>
-      method !== "processes"
-        ? call
-        : timed(call, (seconds, exit) =>
-            all.push({ family: "poll", group: "", outcome: outcomeOf(exit, ({ reason }) => reason._tag), seconds })
-          )
-    )
-  )(parts)
-  return {
-    parts: {
-      ...watched,
-      middleware: (app, options) =>
-        Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, method, url }) =>
-          timed(parts.middleware(app, options), (seconds, exit) => {
-            const status = Exit.isSuccess(exit) ? exit.value.status : undefined
-            answered(method, url, headers["authorization"] !== undefined, seconds, status)
-          })
-        ),
-      fleet: (nodes, options) =>
-        Layer.effect(
-          Fleet,
-          Effect.map(Fleet, (fleet) => ({
-            ...fleet,
-            operate: (request, node, id, limits) =>
-              timed(fleet.operate(request, node, id, limits), (seconds, exit) => {
-                const outcome = Exit.isSuccess(exit) ? exit.value.outcome : outcomeOf(exit, () => "error")
-                all.push({ family: "operation", group: request.kind, outcome, seconds })
-              })
-          }))
-        ).pipe(Layer.provide(watched.fleet(nodes, options))),
-      database: (options) =>
-        Layer.effect(
-          Database,
-          Effect.map(Database, (database) => {
-            const tallied = <A, E>(call: Effect.Effect<A, E>) =>
-              Effect.suspend(() => {
-                count("muster_database_asked_total")
-                return Effect.onExit(call, (exit) =>
-                  Effect.sync(() => {
-                    const reason = outcomeOf(exit, (error) => (error instanceof DatabaseError ? error.reason : "ok"))
-                    if (reason === undefined) count("muster_database_failed_total", false)
-                    else if (reason !== "ok") count("muster_database_failed_total", true, { reason })
-                  })
-                )
-              })
-            return {
-              ...database,
-              run: (operation, use) => tallied(database.run(operation, use)),
-              transaction: (operation, use) => tallied(database.transaction(operation, use))
-            }
-          })
-        ).pipe(Layer.provide(parts.database(options))),
-      metrics: (version) =>
-        Layer.effect(
-          PageService,
-          Effect.map(PageService, (service) => {
-            page = service.page
-            return service
-          })
-        ).pipe(Layer.provide(parts.metrics(version)))
-    },
-    now: () => ({ timed: all.length, counted: counts.length }),
-    page: () => page,
-    count: ({ isSure, labels, name }) => count(name, isSure, labels),
-    wrongWith: (text, from, to) =>
-      wrongTimes(text, all.slice(0, from.timed), all.slice(0, to.timed)) ??
-      wrongCounts(text, counts.slice(0, from.counted), counts.slice(0, to.counted)),
-    times: (name) => ({
-      sure: counts.filter((each) => each.name === name && each.isSure).length,
-      perhaps: counts.filter((each) => each.name === name).length
+
+  /** A request begins; tell how it is answered, if it is. */
+  request(route: string, hasCredential: boolean): (seconds: number, status: number | undefined) => void {
+    const isLogin = route === "auth.login"
+    const login = isLogin ? this.begin("muster_logins_total") : undefined
+    const refusal = isLogin || hasCredential ? this.begin("muster_auth_refused_total") : undefined
+    return (seconds, status) => {
+      if (login !== undefined) judge(login, status, (code) => code === 200)
+      if (refusal !== undefined) judge(refusal, status, (code) => code === 401 || (isLogin && code === 429))
+      // A session of the hub is no request that took as long.
+      if (route === "hub.connect" && (status === undefined || status < 400)) return
+      const outcome = status === undefined ? undefined : `${Math.floor(status / 100)}xx`
+      this.timed.push({ family: "request", group: route, outcome, seconds })
+    }
+  }
+
+  /** A call of the database, with what is counted of it. */
+  asking<A, E>(call: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      this.begin("muster_database_asked_total").yes()
+      const failure = this.begin("muster_database_failed_total")
+      return Effect.onExit(call, (exit) =>
+        Effect.sync(() => {
+          const reason = outcomeOf(exit, (error) => (error instanceof DatabaseError ? error.reason : "ok"))
+          if (reason === "ok") failure.no()
+          else if (reason !== undefined) failure.yes({ reason })
+        })
+      )
     })
   }
 }
+
+const judge = (happening: Happening, status: number | undefined, isCounted: (status: number) => boolean) =>
+  status === undefined ? undefined : isCounted(status) ? happening.yes() : happening.no()
+
+/** Names the routes that a scenario asks for, as it knows them. */
+type RouteOf = (method: string, path: string) => string | undefined
+
+/** Watches the parts. */
+export const watch = (parts: ConsoleParts, routeOf: RouteOf): MetricsHistory => {
+  const record = new Recorder()
+  const { counted, timed: all } = record
+  return {
+    parts: watchedParts(parts, routeOf, record),
+    now: () => ({ timed: all.length, counted: record.moments }),
+    page: () => record.page,
+    begin: record.begin,
+    wrongWith: (text, from, to) =>
+      wrongTimes(text, all.slice(0, from.timed), all.slice(0, to.timed)) ??
+      wrongCounts(
+        text,
+        counted.filter(({ sureAt }) => sureAt <= from.counted),
+        counted.filter(({ beganAt, isNone }) => beganAt <= to.counted && !isNone)
+      ),
+    times: (name) => ({
+      sure: counted.filter((each) => each.name === name && each.sureAt < Infinity).length,
+      perhaps: counted.filter((each) => each.name === name && !each.isNone).length
+    })
+  }
+}
+
+const watchedPolls = (record: Recorder) =>
+  withDrivers((_, driver) =>
+    mapCalls(
+      driver,
+      (method) => (call) =>
+        method !== "processes"
+          ? call
+          : timed(call, (seconds, exit) => {
+              const outcome = outcomeOf(exit, ({ reason }) => reason._tag)
+              record.timed.push({ family: "poll", group: "", outcome, seconds })
+            })
+    )
+  )
+
+const watchedParts = (parts: ConsoleParts, routeOf: RouteOf, record: Recorder): ConsoleParts => ({
+  ...parts,
+  middleware: (app, options) =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, method, url }) => {
+      const route = routeOf(method, url.split("?", 1)[0] ?? url) ?? "none"
+      const ended = record.request(route, headers["authorization"] !== undefined)
+      return timed(parts.middleware(app, options), (seconds, exit) =>
+        ended(seconds, Exit.isSuccess(exit) ? exit.value.status : undefined)
+      )
+    }),
+  fleet: (nodes, options) =>
+    Layer.effect(
+      Fleet,
+      Effect.map(Fleet, (fleet) => ({
+        ...fleet,
+        operate: (request, node, id, limits) =>
+          timed(fleet.operate(request, node, id, limits), (seconds, exit) => {
+            const outcome = Exit.isSuccess(exit) ? exit.value.outcome : outcomeOf(exit, () => "error")
+            record.timed.push({ family: "operation", group: request.kind, outcome, seconds })
+          })
+      }))
+    ).pipe(Layer.provide(watchedPolls(record)(parts).fleet(nodes, options))),
+  database: (options) =>
+    Layer.effect(
+      Database,
+      Effect.map(Database, (database) => ({
+        ...database,
+        run: (operation, use) => record.asking(database.run(operation, use)),
+        transaction: (operation, use) => record.asking(database.transaction(operation, use))
+      }))
+    ).pipe(Layer.provide(parts.database(options))),
+  metrics: (version) =>
+    Layer.effect(
+      PageService,
+      Effect.map(PageService, (service) => {
+        record.page = service.page
+        return service
+      })
+    ).pipe(Layer.provide(parts.metrics(version)))
+})
 
 /** `ok`, what went wrong, or undefined when it was interrupted. */
 const outcomeOf = <E>(exit: Exit.Exit<unknown, E>, nameOf: (error: E) => string): string | undefined => {
@@ -255,7 +307,7 @@ const wrongCounts = (
   after: ReadonlyArray<Counted>
 ): string | undefined => {
   for (const name of countedNames) {
-    const sure = before.filter((each) => each.name === name && each.isSure)
+    const sure = before.filter((each) => each.name === name)
     const perhaps = after.filter((each) => each.name === name)
     const all = total(page, name)
     if (all < sure.length || all > perhaps.length) {

@@ -32,7 +32,7 @@ export const parse = (text: string): MetricsPage | string => {
     if (name === undefined || value === undefined) return `no line of the format: ${each}`
     if (seen.has(series)) return `twice: ${series}`
     seen.add(series)
-    const found = Array.from(labels.matchAll(label), ([, key = "", text = ""]) => [key, text] as const)
+    const found = Array.from(labels.matchAll(label), ([, key = "", content = ""]) => [key, content] as const)
     samples.push({ name, labels: Object.fromEntries(found), value: Number(value) })
     const kind = types.get(name) ?? types.get(name.replace(part, ""))
     if (kind === undefined) return `no type: ${each}`

@@ -27,7 +27,7 @@ const names: Readonly<Record<string, ReadonlyArray<string>>> = {
   group: ["app", "app", "app", "x%3Ay"],
   name: ["api", "api", "nothing"],
   operation: ["start", "stop", "restart", "clear_log", "dance"],
-  username: ["vera", "nobody", "%2e"],
+  username: ["vera", "nobody", "%20x"],
   id: ["1", "99", "x%20y", "-1"]
 }
 
@@ -55,12 +55,22 @@ const bodies = {
 
 const queries = ["", "", "?limit=0", "?format=csv", "?format=xml", "?offset=1&length=10", "?x=%00"]
 
+/** Places of the routes behind which there is a node or the database. */
+const talking = routes.flatMap(({ name }, place) =>
+  /^(processes\.(operate|readLog|signal)|nodes\.(update|previewUpdate)|activity|users\.(create|change))/.test(name)
+    ? [place]
+    : []
+)
+
 const request = fc.record({
   atMs: fc.nat(3_000),
-  route: fc.nat(routes.length + 2),
+  route: fc.oneof(fc.nat(routes.length + 2), fc.constantFrom(...talking)),
   names: fc.array(fc.nat(20), { minLength: 4, maxLength: 4 }),
   query: fc.constantFrom(...queries),
-  method: fc.constantFrom(undefined, undefined, undefined, undefined, ...HttpMethod.all),
+  method: fc.oneof(
+    { weight: 6, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.constantFrom(...HttpMethod.all) }
+  ),
   body: fc.constantFrom("sound", "sound", "sound", "none", "broken", "list", "extra", "deep", "large"),
   type: fc.constantFrom("application/json", "application/json", "application/json", "text/plain"),
   who: fc.constantFrom("adam", "adam", "adam", "olga", "vera", "wrong", "nobody", "cookie"),
@@ -68,7 +78,7 @@ const request = fc.record({
 })
 
 const workload = fc.record({
-  requests: fc.array(request, { minLength: 6, maxLength: 16 }),
+  requests: fc.array(request, { minLength: 4, maxLength: 10 }),
   trouble: fc.constantFrom("none", "nodes", "nodes", "breaker", "database", "budget", "operations", "memory", "end"),
   node: fc.constantFrom("crash", "hang", "http500", "malformed", "shutdown", "broken off", "fault", "401"),
   troubleAtMs: fc.nat(1_500)

@@ -29,11 +29,11 @@ const routes = {
   nodes: ["GET", "/api/nodes", "nodes.list"],
   nowhere: ["GET", "/api/nothing", undefined],
   wrong: ["PUT", "/api/nodes", undefined],
-  stop: ["POST", "/api/nodes/n0/processes/app/api/stop", "processes.stop"],
-  start: ["POST", "/api/nodes/n0/processes/app/api/start", "processes.start"],
-  restart: ["POST", "/api/nodes/n1/processes/app/api/restart", "processes.restart"],
-  unknown: ["POST", "/api/nodes/n0/processes/app/none/start", "processes.start"],
-  login: ["POST", "/api/auth/login", "sessions.login"],
+  stop: ["POST", "/api/nodes/n0/processes/app/api/stop", "processes.operate"],
+  start: ["POST", "/api/nodes/n0/processes/app/api/start", "processes.operate"],
+  restart: ["POST", "/api/nodes/n1/processes/app/api/restart", "processes.operate"],
+  unknown: ["POST", "/api/nodes/n0/processes/app/none/start", "processes.operate"],
+  login: ["POST", "/api/auth/login", "auth.login"],
   health: ["GET", "/health", "health.detail"],
   live: ["GET", "/health/live", "health.live"],
   hub: ["GET", "/api/ws", "hub.connect"],
@@ -60,7 +60,7 @@ const workload = fc.record({
   trouble: fc.record({
     what: fc.constantFrom("none", "http500", "hang", "slow", "crash", "database"),
     atMs: fc.nat(1_500),
-    lastsMs: fc.integer({ min: 200, max: 4_000 })
+    lastsMs: fc.integer({ min: 200, max: 2_500 })
   }),
   scrapes: fc.array(fc.nat(3_000), { maxLength: 2 }),
   ends: fc.constantFrom("idle", "operation")
@@ -87,7 +87,11 @@ const scrape = Effect.fnUntraced(function* (
   const from = history.now()
   const text = yield* world.http
     .get("http://console/metrics")
-    .pipe(Effect.flatMap(HttpClientResponse.filterStatusOk), Effect.flatMap((response) => response.text), Effect.scoped)
+    .pipe(
+      Effect.flatMap(HttpClientResponse.filterStatusOk),
+      Effect.flatMap((response) => response.text),
+      Effect.scoped
+    )
     .pipe(Effect.catch((error) => violated(`no metrics: ${error.message}`)))
   yield* Effect.sleep(aMomentMs)
   return yield* held(watched, text, from)
@@ -140,9 +144,9 @@ const visit = Effect.fnUntraced(function* (
 ) {
   yield* Effect.sleep(atMs)
   const connected = Effect.gen(function* () {
-    history.count({ name: "muster_hub_joined_total", isSure: false, labels: {} })
+    const joins = history.begin("muster_hub_joined_total")
     const client = yield* world.connect(name)
-    history.count({ name: "muster_hub_joined_total", isSure: true, labels: {} })
+    joins.yes()
     yield* Effect.forkScoped(client.read)
     return client
   })
@@ -276,7 +280,7 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     what: "the gauges are the world as it is",
     withinMs: restMs,
     look: Effect.andThen(
-      Effect.sleep(500),
+      Effect.sleep(1_500),
       wrongGauges(watched, plan.clients.filter(({ leave }) => leave === "stays").length)
     ),
     until: (wrong) => wrong === ""

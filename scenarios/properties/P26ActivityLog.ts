@@ -1,23 +1,26 @@
 /**
  * P26, activity log (S10): every request of a method that changes something has exactly one entry, with who made it and
- * what came of it; looks have one when they are refused, and none else; and what was answered while the database was
- * well is in the log after a crash of the console.
+ * what came of it; looks have one when they are refused, and none else; and whoever is answered while the database is
+ * well finds the entry on disk at that moment, and after a crash of the console.
  *
  * Method: people of each role, somebody with a wrong token and somebody with none ask for operations, for what does not
- * exist and for what makes no sense; some go away before the answer. In a third of the runs the console crashes at some
- * moment and starts again; in a third the database is away for a while. Every request has an id of its own, by which its
- * entries are looked up from outside.
+ * exist and for what makes no sense; some go away before the answer. In a quarter of the runs the console crashes as
+ * some answer arrives and starts again; in others the database is slow, or away for a while. Every request has an id of
+ * its own, by which its entries are looked up from outside, as soon as it is answered and once more at the end.
  */
-import { Effect, Exit, Redacted } from "effect"
+import { Deferred, Effect, Exit } from "effect"
+import * as Base64Url from "effect/encoding/Base64Url"
 import { HttpClientRequest } from "effect/http"
 import * as fc from "fast-check"
 import type { Role } from "../../core/domain/Access.ts"
 import { draw } from "../../sim/Draw.ts"
+import { sha256 } from "../../sim/Hashing.ts"
 import { sometimes } from "../../sim/Sim.ts"
 import * as ActivityMutants from "../mutants/ActivityMutants.ts"
 import * as ActivityEntries from "../oracles/ActivityEntries.ts"
 import type { Answered } from "../oracles/ActivityEntries.ts"
 import type { ProgramSpec } from "../peers/SupervisordState.ts"
+import { preparedDatabase } from "../PreparedDatabase.ts"
 import { eventually, holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
@@ -28,6 +31,7 @@ const whats = {
   start: ["POST", "/api/nodes/n0/processes/app/api/start"],
   stop: ["POST", "/api/nodes/n0/processes/app/api/stop"],
   broken: ["POST", "/api/nodes/n0/processes/app/broken/restart"],
+  failing: ["POST", "/api/nodes/n0/processes/app/failing/start"],
   "unknown process": ["POST", "/api/nodes/n0/processes/app/nothing/start"],
   "unknown node": ["POST", "/api/nodes/n9/processes/app/api/start"],
   "unknown route": ["DELETE", "/api/nothing"],
@@ -40,52 +44,58 @@ const whats = {
 const workload = fc.record({
   requests: fc.array(
     fc.record({
-      atMs: fc.nat(4_000),
+      atMs: fc.nat(1_000),
       who: fc.constantFrom("vera", "olga", "olga", "adam", "wrong", "nobody"),
       what: fc.constantFrom(...ActivityEntries.keysOf(whats)),
-      goesAfterMs: fc.option(fc.nat(300), { freq: 4 })
+      goesAfterMs: fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.nat(300) })
     }),
-    { minLength: 4, maxLength: 12 }
+    { minLength: 2, maxLength: 6 }
   ),
   trouble: fc.record({
-    what: fc.constantFrom("none", "crash", "database"),
-    atMs: fc.nat(4_000),
+    what: fc.constantFrom("none", "slow", "crash", "database"),
+    /** A crash comes with this answer, counted from 0. */
+    answer: fc.nat(3),
+    atMs: fc.nat(1_000),
     lastsMs: fc.integer({ min: 10, max: 8_000 })
   })
 })
 type Plan = ReturnType<typeof workload.generate>["value"]
 
+const { accounts, fleet } = World.consoleOptions
 const options: World.WorldOptions["options"] = {
   ...World.consoleOptions,
-  accounts: { ...World.consoleOptions.accounts, anonymousRole: undefined }
+  accounts: { ...accounts, anonymousRole: undefined },
+  // What nodes do by themselves is of no concern here.
+  fleet: { ...fleet, poll: { ...fleet.poll, intervalMs: 30_000 } }
 }
 
-/** Lets everybody log in; gives their tokens by name. */
-const logins = Effect.fnUntraced(function* ({ accounts }: World.World) {
-  const tokens = new Map<string, string>([["wrong", "mst_of-nobody"]])
-  for (const [username, role] of Object.entries(people)) {
-    const password = Redacted.make(`the password of ${username}`)
-    yield* accounts.createUser({ username, password, role, limits: {} })
-    const { accessToken } = yield* accounts.login(username, password, {})
-    tokens.set(username, Redacted.value(accessToken))
-  }
-  return tokens
-}, Effect.orDie)
+const tokenName = "script"
+
+/** The API token of somebody. */
+const tokenOf = (who: string): string => `mst_${who.padEnd(43, "0")}`
+
+const prepared: ReadonlyArray<string> = [
+  ...preparedDatabase,
+  ...Object.entries(people).flatMap(([name, role]) => [
+    `INSERT INTO users (id, username, password_hash, role, limits, disabled, created_ms)
+      VALUES ('${name}', '${name}', 'none', '${role}', '{}', 0, 0)`,
+    `INSERT INTO api_tokens (id, user_id, name, digest, role, limits, created_ms)
+      VALUES ('${name}', '${name}', '${tokenName}', '${Base64Url.encode(sha256(tokenOf(name)))}', '${role}', '{}', 0)`
+  ])
+]
 
 /** Makes a request; gives its answer, if there was one. */
 const ask = Effect.fnUntraced(function* (
   { http }: World.World,
-  tokens: ReadonlyMap<string, string>,
   { atMs, goesAfterMs, what, who }: Plan["requests"][number],
   id: string
 ) {
   yield* Effect.sleep(atMs)
   const [method, path] = whats[what]
-  const token = tokens.get(who)
   const request = HttpClientRequest.make(method)(`http://console${path}`).pipe(
     HttpClientRequest.setHeaders({
       "x-request-id": id,
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` })
+      ...(who === "nobody" ? {} : { authorization: `Bearer ${tokenOf(who)}` })
     })
   )
   const answering = Effect.flatMap(http.execute(request), ({ status, text }) =>
@@ -95,20 +105,69 @@ const ask = Effect.fnUntraced(function* (
   const asked: Answered = {
     id,
     isUnsafe: method !== "GET",
-    actor: who in people ? who : "?",
+    actor: who in people ? `${who}/${tokenName}` : "?",
     answer: Exit.isSuccess(exit) ? exit.value : undefined
   }
   return asked
 })
 
-const disturb = Effect.fnUntraced(function* (world: World.World, { atMs, lastsMs, what }: Plan["trouble"]) {
-  yield* Effect.sleep(atMs)
-  if (what === "database") yield* world.sql.restart({ downMs: lastsMs })
-  if (what !== "crash") return
+/** Looks for what is wrong with the entries of requests. */
+const check = Effect.fnUntraced(function* ({ sql }: World.World, asked: ReadonlyArray<Answered>) {
+  const entries = yield* Effect.orDie(ActivityEntries.read(sql))
+  for (const each of asked) {
+    const wrong = ActivityEntries.wrongWith(each, entries)
+    yield* holds(wrong === undefined, () => wrong ?? "")
+  }
+})
+
+/** What is answered counts; a crash comes with an answer, or soon. */
+const crashMsMax = 2_000
+
+/** What a slow database takes longer: an answer that does not wait for it is there before. */
+const slowMs = 30
+
+const disturb = Effect.fnUntraced(function* (
+  world: World.World,
+  { atMs, lastsMs, what }: Plan["trouble"],
+  isDue: Deferred.Deferred<void>
+) {
+  if (what === "none") return
+  if (what === "slow") {
+    const slowly = { _tag: "delay", ms: slowMs } as const
+    return yield* world.sql.rule(({ phase }) => (phase === "request" ? slowly : { _tag: "pass" }))
+  }
+  if (what === "database") {
+    yield* Effect.sleep(atMs)
+    return yield* world.sql.restart({ downMs: lastsMs })
+  }
+  yield* Effect.timeoutOption(Deferred.await(isDue), crashMsMax)
   yield* world.crash
   yield* Effect.sleep(lastsMs)
   yield* world.start
 })
+
+/** Requests and trouble at once; gives what was asked. */
+const run = Effect.fnUntraced(function* (world: World.World, { requests, trouble }: Plan) {
+  const isDue = Deferred.makeUnsafe<void>()
+  let answers = 0
+  const asking = Effect.forEach(
+    requests,
+    (each, i) =>
+      Effect.tap(ask(world, each, `r${i}`), (asked) => {
+        if (asked.answer === undefined) return sometimes("no answer")
+        if (answers++ === trouble.answer) Deferred.doneUnsafe(isDue, Effect.void)
+        // A database that is away gets the entry later.
+        const checked = trouble.what === "database" ? Effect.void : check(world, [asked])
+        return Effect.andThen(checked, sometimes(`an answer with ${asked.answer.status}`))
+      }),
+    { concurrency: "unbounded" }
+  )
+  const [asked] = yield* Effect.all([asking, disturb(world, trouble, isDue)], { concurrency: "unbounded" })
+  return asked
+})
+
+/** For what nobody waits for any more. */
+const restMs = 1_000
 
 export const P26: Property = {
   id: "P26",
@@ -117,10 +176,11 @@ export const P26: Property = {
   program: (parts) =>
     Effect.scoped(
       Effect.gen(function* () {
-        const broken: ProgramSpec = { ...World.steady("app", "broken"), broken: "no file", startRetries: 1 }
-        const nodes = { n0: [World.steady("app", "api"), broken] }
-        const world = yield* World.make({ nodes, options, parts })
-        const tokens = yield* logins(world)
+        const quick: ProgramSpec = { ...World.steady("app", "api"), startSecs: 0 }
+        const broken: ProgramSpec = { ...World.steady("app", "broken"), broken: "no file", startRetries: 0 }
+        // Its start is taken, and fails before it is over.
+        const failing: ProgramSpec = { ...World.steady("app", "failing"), startRetries: 0, runsForMs: 50 }
+        const world = yield* World.make({ nodes: { n0: [quick, broken, failing] }, options, parts, prepared })
         yield* eventually({
           what: "the node is known",
           withinMs: 30_000,
@@ -128,23 +188,20 @@ export const P26: Property = {
           until: (all) => all.every(({ status }) => status === "up")
         })
         const plan = yield* draw(workload)
-        const [asked] = yield* Effect.all(
-          [
-            Effect.forEach(plan.requests, (each, i) => ask(world, tokens, each, `r${i}`), { concurrency: "unbounded" }),
-            disturb(world, plan.trouble)
-          ],
-          { concurrency: "unbounded" }
-        )
-        // What is under way ends, and a database that was away is written to again.
-        yield* Effect.sleep(plan.trouble.what === "database" ? 12_000 : 2_000)
-        const entries = yield* Effect.orDie(ActivityEntries.read(world.sql))
-        for (const each of asked) {
-          const wrong = ActivityEntries.wrongWith(each, entries)
-          yield* holds(wrong === undefined, () => wrong ?? "")
-          if (each.answer === undefined) yield* sometimes("no answer")
-          else yield* sometimes(`an answer with ${each.answer.status}`)
+        const asked = yield* run(world, plan)
+        yield* Effect.sleep(restMs)
+        if (plan.trouble.what === "database") {
+          yield* eventually({
+            what: "what waited is written",
+            withinMs: plan.trouble.lastsMs + 12_000,
+            look: world.activity.counts,
+            until: ({ waiting }) => waiting === 0
+          })
         }
+        yield* check(world, asked)
         yield* sometimes(`trouble: ${plan.trouble.what}`)
+        // How a console ends in order is for other properties.
+        yield* world.crash
       })
     ),
   mutants: [

@@ -32,9 +32,14 @@ export interface DatabaseOptions {
   readonly latencyMsMax: number
   /** How long a statement waits for the transaction that writes before it fails with SQLITE_BUSY. */
   readonly busyTimeoutMs: number
+  /**
+   * Statements that made what is committed at the start, before any client. They must not depend on a clock or on
+   * chance; the same list is not carried out twice.
+   */
+  readonly prepared: ReadonlyArray<string>
 }
 
-const defaults: DatabaseOptions = { latencyMsMin: 1, latencyMsMax: 5, busyTimeoutMs: 5_000 }
+const defaults: DatabaseOptions = { latencyMsMin: 1, latencyMsMax: 5, busyTimeoutMs: 5_000, prepared: [] }
 
 /** Sessions that wait for the server to notice them. */
 const arrivalsMax = 128
@@ -79,7 +84,7 @@ const make = Effect.fnUntraced(function* (options: DatabaseOptions) {
   const nowMs = () => clock.currentTimeMillisUnsafe()
   const below = (n: number) => context.choose("data", n)
   const sqlite = yield* Effect.acquireRelease(
-    Effect.sync(() => new Sqlite({ nowMs, below })),
+    Effect.sync(() => new Sqlite({ nowMs, below }, options.prepared)),
     (opened) => Effect.sync(() => opened.close())
   )
   const sessions = new Set<Session>()

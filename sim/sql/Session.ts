@@ -239,7 +239,10 @@ export class Session {
       this.changed.raise()
     }
     const isFull = () => this.inbox.length >= inboxMax && !this.isEnded
-    if (!isFull()) return void put()
+    if (!isFull()) {
+      put()
+      return undefined
+    }
     const room = Effect.suspend(() => this.changed.after(this.changed.now))
     return Effect.andThen(Effect.whileLoop({ while: isFull, body: () => room, step: () => {} }), Effect.sync(put))
   }

@@ -90,8 +90,10 @@ export class Sqlite {
   /** Whether writes fail with SQLITE_READONLY. */
   isReadOnly = false
 
-  constructor(sources: Sources) {
+  /** Begins with what these statements make. */
+  constructor(sources: Sources, prepared: ReadonlyArray<string>) {
     this.sources = sources
+    if (prepared.length > 0) this.shared.publish(imageOf(prepared))
   }
 
   /** Pages that the database may have; undefined for no limit. SQLite itself answers SQLITE_FULL beyond. */
@@ -132,7 +134,27 @@ export class Sqlite {
   }
 }
 
-const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])
+/** Images by the statements that made them. */
+const images = new WeakMap<ReadonlyArray<string>, Uint8Array>()
+
+/** The same for the same statements: they are done by a SQLite without clock or chance of a run. */
+const imageOf = (statements: ReadonlyArray<string>): Uint8Array => {
+  const known = images.get(statements)
+  if (known !== undefined) return known
+  const db = new DatabaseSync(":memory:", { enableForeignKeyConstraints: true })
+  db.exec(`BEGIN; ${statements.join("; ")}; COMMIT`)
+  const image = db.serialize()
+  db.close()
+  images.set(statements, image)
+  return image
+}
+
+/** Written as a loop: images are large, and each commit compares two of them. */
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
 
 /** What connections have in common. */
 interface Shared {

@@ -36,8 +36,8 @@ const closing = Effect.gen(function* () {
 
 describe("Console", () => {
   it("tells its clients that it goes, and leaves no connection", () => {
-    const { failure, runs } = Sim.check(closing, { runs: 40, seed: 1 })
+    const { failure, runs } = Sim.check(closing, { runs: 30, seed: 1 })
     assert.isUndefined(failure, `${failure?.message} ${failure?.token}`)
-    assert.strictEqual(runs, 40)
+    assert.strictEqual(runs, 30)
   })
 })

@@ -39,7 +39,10 @@ describe("the pages", () => {
         if (path.endsWith(".md")) reached.add(path)
       }
     }
-    assert.deepStrictEqual(pages.filter((page) => !reached.has(page)), [])
+    assert.deepStrictEqual(
+      pages.filter((page) => !reached.has(page)),
+      []
+    )
   })
 
   it("have links and headings that this test finds", () => {

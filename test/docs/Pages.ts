@@ -49,7 +49,9 @@ export const anchorsOf = (text: string): ReadonlySet<string> =>
     )
   )
 
-/** Cells of the rows of all tables of a text, the heads and rulers left out where a row has no code in its first cell. */
+/**
+ * Cells of the rows of all tables of a text, the heads and rulers left out where a row has no code in its first cell.
+ */
 export const rowsOf = (text: string): ReadonlyArray<ReadonlyArray<string>> =>
   Array.from(text.matchAll(/^\|(.+)\|$/gm), ([, row = ""]) => row.split(/(?<!\\)\|/).map((cell) => cell.trim()))
 

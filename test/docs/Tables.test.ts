@@ -69,7 +69,10 @@ describe("docs/api.md", () => {
       )
     )
     const missing = routes.filter(({ isApi, path }) => isApi && !shown.has(shownPath(path)))
-    assert.deepStrictEqual(missing.map(({ name, path }) => `${name}: ${path}`), [])
+    assert.deepStrictEqual(
+      missing.map(({ name, path }) => `${name}: ${path}`),
+      []
+    )
   })
 })
 

@@ -147,28 +147,31 @@ describe("a backup of a console under load", () => {
         yield* holdsBackup(yield* starting, before)
         nothingLeft(folder)
       }),
-    120_000
+    180_000
   )
 
-  itPostgres("comes back into a console on PostgreSQL, and from there into SQLite", (database) =>
-    Effect.gen(function* () {
-      const where = yield* place
-      const before = yield* backUp(where, "saved.db")
-      const shared = where(Redacted.value(database))
-      assert.deepInclude(yield* shared.type("restore saved.db"), { code: 0, told: "" })
-      const console = yield* shared.start
-      yield* holdsBackup(console, before)
-      assert.deepInclude(yield* shared.type("backup shared.db"), { code: 0, told: "" })
-      const used = yield* shared.type("restore saved.db --force")
-      assert.deepStrictEqual([used.code, used.told], [2, "muster: a console uses the database: stop it first"])
-      assert.strictEqual((yield* console.stop("SIGTERM")).code, 0)
+  itPostgres(
+    "comes back into a console on PostgreSQL, and from there into SQLite",
+    (database) =>
+      Effect.gen(function* () {
+        const where = yield* place
+        const before = yield* backUp(where, "saved.db")
+        const shared = where(Redacted.value(database))
+        assert.deepInclude(yield* shared.type("restore saved.db"), { code: 0, told: "" })
+        const console = yield* shared.start
+        yield* holdsBackup(console, before)
+        assert.deepInclude(yield* shared.type("backup shared.db"), { code: 0, told: "" })
+        const used = yield* shared.type("restore saved.db --force")
+        assert.deepStrictEqual([used.code, used.told], [2, "muster: a console uses the database: stop it first"])
+        assert.strictEqual((yield* console.stop("SIGTERM")).code, 0)
 
-      const own = where("three.db")
-      assert.deepInclude(yield* own.type("restore shared.db"), { code: 0, told: "" })
-      const { url } = yield* own.start
-      const users = yield* usersOf(url, yield* loggedIn(url))
-      assert.includeMembers([...users], ["early operator", "later operator"])
-      nothingLeft(own.folder)
-    })
+        const own = where("three.db")
+        assert.deepInclude(yield* own.type("restore shared.db"), { code: 0, told: "" })
+        const { url } = yield* own.start
+        const users = yield* usersOf(url, yield* loggedIn(url))
+        assert.includeMembers([...users], ["early operator", "later operator"])
+        nothingLeft(own.folder)
+      }),
+    180_000
   )
 })

@@ -29,7 +29,7 @@ const pages = ["docs/api.md", "docs/protocol.md", "docs/fleet.md"] as const
 /** Where the console of the pages is. */
 const shownUrl = "http://127.0.0.1:8080"
 
-const limits = { commandMs: 15_000, testMs: 60_000 } as const
+const limits = { commandMs: 60_000, testMs: 300_000 } as const
 
 const configuration = demoPrograms
   .map(({ command, group, name }) =>
@@ -165,7 +165,9 @@ const decodeGranted = Schema.decodeUnknownEffect(Schema.Struct({ token: Schema.S
 /** Waits until the programs are in the states that the pages show. */
 const settled = Effect.fnUntraced(function* (url: string) {
   const asked = (path: string, init: RequestInit) =>
-    Effect.tryPromise((signal) => fetch(`${url}${path}`, { ...init, signal }).then((answer) => answer.json()))
+    Effect.tryPromise((signal) =>
+      fetch(`${url}${path}`, { ...init, signal }).then((answer): Promise<unknown> => answer.json())
+    )
   const login = yield* asked("/api/auth/login", {
     method: "POST",
     headers: { "content-type": "application/json" },

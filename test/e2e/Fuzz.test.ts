@@ -114,9 +114,10 @@ describe("a console under any requests", () => {
           Effect.sync(() => new Agent({ keepAlive: true, maxSockets: limits.atOnce })),
           (opened) => Effect.sync(() => opened.destroy())
         )
-        const description: unknown = yield* Effect.promise(async () =>
-          (await fetch(`${console.url}/openapi.json`)).json()
-        )
+        const description = yield* Effect.promise(async () => {
+          const body: unknown = await (await fetch(`${console.url}/openapi.json`)).json()
+          return body
+        })
         const arbitrary = requests(Schema.decodeUnknownSync(OpenApi)(description))
         const { others, token } = yield* login(console.url)
         const secrets = [adminPassword, token, ...others]

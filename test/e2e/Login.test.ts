@@ -84,7 +84,13 @@ describe("people at a real console", () => {
         assert.match((yield* vera("muster users list")).told, /^muster: .*\badmin\b/)
         const denied = yield* admin("muster activity --outcome denied")
         const words = denied.shown.split("\n").map((line) => line.split(/ {2,}/).slice(1, 3).join(" "))
-        assert.deepStrictEqual(words, ["ACTOR ACTION", "vera users.list", "vera batches.submit", "admin auth.login"])
+        assert.deepStrictEqual(words, [
+          "ACTOR ACTION",
+          "vera users.list",
+          "vera batches.submit",
+          "admin auth.login",
+          "? nodes.list"
+        ])
 
         assert.deepInclude(yield* admin("muster users disable vera"), { code: 0, shown: "vera: disabled" })
         assert.deepStrictEqual(yield* vera("muster ps"), {
@@ -96,7 +102,7 @@ describe("people at a real console", () => {
         assert.deepInclude(yield* admin("muster logout"), { code: 0, told: `muster: logged out at ${url}` })
         assert.deepStrictEqual(yield* admin("muster ps"), notLoggedIn)
       }),
-    120_000
+    180_000
   )
 
   it.live(
@@ -126,7 +132,7 @@ describe("people at a real console", () => {
         assert.match(did.shown, /"action": "batches.submit"/)
         assert.notInclude(did.shown, made.shown)
       }),
-    120_000
+    180_000
   )
 
   it.live(
@@ -155,6 +161,6 @@ describe("people at a real console", () => {
         assert.strictEqual((yield* admin("muster login", { MUSTER_PASSWORD: passwords.next })).code, 0)
         assert.strictEqual((yield* admin("muster ps")).code, 0)
       }),
-    120_000
+    180_000
   )
 })

@@ -40,7 +40,7 @@ const takenPort = Effect.acquireRelease(
 describe("muster serve without a configuration", () => {
   it.live("shows the demo fleet, and controls it", () =>
     Effect.gen(function* () {
-      const console = yield* start()
+      const console = yield* start({ env: { MUSTER_ADMIN_PASSWORD: "" } })
       const lasting = yield* pidsOf(console, ["steady", "ticker", "web"])
       assert.deepStrictEqual(yield* stillRunning(lasting), lasting)
       assert.include(console.logs(), "this is the demo fleet: 4 programs")
@@ -64,6 +64,8 @@ describe("muster serve without a configuration", () => {
       assert.strictEqual(crashed.exitstatus, 7)
       const failed = yield* console.operate("start", ...demo, "crasher")
       assert.strictEqual(failed.outcome, "failed")
+      const password = / log in as "admin" with the password (\S{24})\n/.exec(console.logs())?.[1] ?? ""
+      assert.strictEqual(console.logs().split(password).length, 2, "the password of a first start is told once")
     })
   )
 

@@ -5,8 +5,10 @@ const namesOf = async (...words: ReadonlyArray<string>) =>
   (await commandFor(words)).subcommands.flatMap(({ commands }) => commands.map(({ name }) => name))
 
 const remote = ["nodes", "ps", "start", "stop", "restart", "signal", "tail", "update", "batches"]
+const people = ["login", "logout", "users", "tokens", "activity"]
+const machine = ["backup", "restore", "password"]
 const simulator = ["check", "replay", "explore", "mutants", "scenarios"]
-const all = ["serve", "config", ...remote, ...simulator]
+const all = ["serve", "config", ...remote, ...people, ...machine, ...simulator]
 
 describe("the commands of muster", () => {
   it("are all there without a name, and with one that does not exist", async () => {

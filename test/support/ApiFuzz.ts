@@ -239,12 +239,12 @@ const requestTo = (api: OpenApi, method: string, template: string, { parameters 
         return isRaw ? value.replaceAll(/[^\x21-\x7e]/g, "_") : escape(value)
       })
       const search = query.map(([name, value]) => `${escape(name)}=${escape(value)}`).join("&")
-      return (known) => ({
+      return (bearer) => ({
         endpoint: `${method} ${template}`,
         method: drawn.method.toUpperCase(),
         path: search === "" ? filled : `${filled}?${search}`,
         headers: {
-          authorization: token ?? `Bearer ${known}`,
+          authorization: token ?? `Bearer ${bearer}`,
           ...(sent === undefined ? {} : { "content-type": "application/json" }),
           ...odd
         },

@@ -1,6 +1,7 @@
 /**
  * The examples of a page about the console, in the order of the page. Its fenced blocks are one of:
- * - `sh`: commands, each of which begins with `curl` or `muster`, or keeps what such a one prints, as in `TOKEN=$(curl …)`;
+ * - `sh`: commands, each of which begins with `curl` or `muster`, or keeps what such a one prints, as in `TOKEN=$(curl
+ * …)`;
  * - `json` or `text`, right after commands: what the last of them answers;
  * - `frames`: a conversation with the hub, lines that begin with `>` (sent) or `<` (received).
  * Anything else in a fence is an error, so that no block escapes a test.

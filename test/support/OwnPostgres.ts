@@ -29,6 +29,9 @@ export interface OwnPostgres {
 
 const waitMs = { command: 30_000, end: 10_000, look: 10 } as const
 
+/** Of its log, when it does not start. */
+const logCharacters = 2_000
+
 const isRoot = process.getuid?.() === 0
 
 const folders = (): ReadonlyArray<string> => {
@@ -81,11 +84,13 @@ const isGone = (pid: number): boolean => {
   return state === "Z" || state === "X"
 }
 
-/** The server and its sessions. */
+/** The server, which is stopped by that, and its sessions. */
 const pidsOf = (data: string): ReadonlyArray<number> => {
   const file = join(data, "postmaster.pid")
   if (!existsSync(file)) return []
   const server = Number(readFileSync(file, "utf8").split("\n")[0])
+  // From here on it begins no session that would be missed, and live on for a moment.
+  signal(server, "SIGSTOP")
   const children = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && statOf(Number(name))[1] === String(server))
     .map(Number)
@@ -124,8 +129,12 @@ export const make: Effect.Effect<OwnPostgres, OwnPostgresError, Scope.Scope> = E
   yield* run("initdb", ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync", "-D", data], folder)
   const port = yield* freePort
   // A process that dies loses nothing of what the system has taken: there is no need to wait for the disk.
+  const log = join(folder, "log")
   const settings = `-h 127.0.0.1 -p ${port} -k ${folder} -c fsync=off`
-  const start = run("pg_ctl", ["start", "-w", "-s", "-D", data, "-l", join(folder, "log"), "-o", settings], folder)
+  const start = Effect.mapError(
+    run("pg_ctl", ["start", "-w", "-s", "-D", data, "-l", log, "-o", settings], folder),
+    ({ message }) => new OwnPostgresError({ message: `${message}\n${readFileSync(log, "utf8").slice(-logCharacters)}` })
+  )
   const kill = Effect.gen(function* () {
     if (!(yield* killAll(data))) return yield* new OwnPostgresError({ message: "it does not die" })
     // Else the next one takes a dead process that nobody has reaped yet for a live one.
@@ -149,12 +158,10 @@ export const itOwnPostgres = <E>(
   body: (server: OwnPostgres) => Effect.Effect<void, E, Scope.Scope>,
   timeoutMs: number
 ): void => {
-  if (missing !== undefined && process.env["MUSTER_REQUIRE_ALL"] !== "1") {
-    return it.skip(`${name} [skipped: ${missing}]`)
-  }
+  const isSkipped = missing !== undefined && process.env["MUSTER_REQUIRE_ALL"] !== "1"
   const test = () =>
     missing === undefined
       ? Effect.scoped(Effect.flatMap(make, body))
       : Effect.die(`MUSTER_REQUIRE_ALL=1, but ${missing}`)
-  return it.live(name, test, timeoutMs)
+  return isSkipped ? it.skip(`${name} [skipped: ${missing}]`) : it.live(name, test, timeoutMs)
 }

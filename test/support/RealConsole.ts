@@ -142,10 +142,11 @@ export interface RealConsoleOptions {
   readonly command?: ReadonlyArray<string>
 }
 
-/** For tests that are about something else: nobody has to log in, and nothing is kept. */
+/** For tests that are about something else: nobody has to log in or is told a password, and nothing is kept. */
 const openConsole = {
   MUSTER_SERVER_PORT: "0",
   MUSTER_AUTH_ANONYMOUS_ROLE: "admin",
+  MUSTER_ADMIN_PASSWORD: "nobody logs in with this",
   MUSTER_DATABASE_URL: "sqlite::memory:"
 } as const
 

@@ -56,14 +56,15 @@ const administer = (statement: string): Effect.Effect<void, SqlError.SqlError> =
 /** A test against a database of its own, on the real clock. Skipped by name, or failing, where there is no server. */
 export const itPostgres = <E>(
   name: string,
-  body: (url: Redacted.Redacted) => Effect.Effect<void, E, Scope.Scope>
+  body: (url: Redacted.Redacted) => Effect.Effect<void, E, Scope.Scope>,
+  timeoutMs?: number
 ): void => {
   const isSkipped = missing !== undefined && process.env["MUSTER_REQUIRE_ALL"] !== "1"
   const test = () =>
     missing === undefined
       ? Effect.scoped(Effect.flatMap(database, body))
       : Effect.die(`MUSTER_REQUIRE_ALL=1, but ${missing}`)
-  return isSkipped ? it.skip(`${name} [skipped: ${missing}]`) : it.live(name, test)
+  return isSkipped ? it.skip(`${name} [skipped: ${missing}]`) : it.live(name, test, timeoutMs)
 }
 
 /** Ends all sessions of a database, as an administrator does. */

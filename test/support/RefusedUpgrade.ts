@@ -12,8 +12,8 @@ const headers = {
 }
 
 /**
- * Fails when it was upgraded after all, or when the answer does not say that the connection ends: the next request would
- * be sent on it.
+ * Fails when it was upgraded after all, or when the answer does not say that the connection ends: the next request
+ * would be sent on it.
  */
 export const refusedUpgrade = (url: string) =>
   Effect.callback<Answer, NotReceived>((resume) => {

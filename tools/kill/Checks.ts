@@ -59,8 +59,8 @@ export const activity = async (url: string, token: string, world: World): Promis
   world.recorded.clear()
   const wrong: Array<string> = []
   const seen = new Set<string>()
-  for (let before: unknown; missing.size > 0;) {
-    const query = before === undefined ? "" : `&before=${String(before)}`
+  for (let before = ""; missing.size > 0;) {
+    const query = before === "" ? "" : `&before=${before}`
     const { body } = await ask(url, { path: `/api/activity?limit=${pageEntries}${query}`, token })
     for (const entry of listAt(body, "entries")) {
       if (at(entry, "action") === "batch.item") continue
@@ -69,8 +69,9 @@ export const activity = async (url: string, token: string, world: World): Promis
       seen.add(id)
       missing.delete(id)
     }
-    before = at(body, "before")
-    if (before === undefined) break
+    const next = at(body, "before")
+    if (typeof next !== "number") break
+    before = String(next)
   }
   return [...wrong, ...[...missing].map((id) => `the answered request ${id} is not in the activity log`)]
 }

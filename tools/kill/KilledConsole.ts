@@ -1,15 +1,16 @@
 /** A console in a process of its own that is to be killed, and what it leaves behind. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { type Mark, newMark } from "../../test/support/MarkedProcesses.ts"
+import { type Mark, marked, newMark, signal } from "../../test/support/MarkedProcesses.ts"
 
 const launcher = fileURLToPath(new URL("../../bin/muster.js", import.meta.url))
 
-const startMsMax = 60_000
+const startMsMax = 180_000
 const endMsMax = 30_000
 
 /** This process's environment without what would configure a console. */
-const environment = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^MUSTER_/.test(name)))
+const environment = () =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MUSTER_")))
 
 export interface Console {
   readonly url: string
@@ -48,13 +49,14 @@ export const start = async (folder: string, env: Readonly<Record<string, string>
     })
   }).catch((error: unknown) => {
     child.kill("SIGKILL")
+    for (const pid of marked(mark)) signal(pid, "SIGKILL")
     throw error
   })
-  return { url, mark, output: () => output, end: (signal) => end(child, ended, signal) }
+  return { url, mark, output: () => output, end: (name) => end(child, ended, name) }
 }
 
-const end = async (child: ChildProcess, ended: Promise<number | null>, signal: "SIGKILL" | "SIGTERM") => {
-  child.kill(signal)
+const end = async (child: ChildProcess, ended: Promise<number | null>, name: "SIGKILL" | "SIGTERM") => {
+  child.kill(name)
   const timer = setTimeout(() => child.kill("SIGKILL"), endMsMax)
   const code = await ended
   clearTimeout(timer)

@@ -1,7 +1,7 @@
 /** Requests to a console that may be gone at any moment. */
 import { randomUUID } from "node:crypto"
 
-const answerMsMax = 15_000
+const answerMsMax = 30_000
 
 export interface Answer {
   /** 0 when there was none: nobody knows what became of the request. */

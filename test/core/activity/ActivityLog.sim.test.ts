@@ -1,4 +1,6 @@
-/** The activity log under every order of its fibers, with a database that comes and goes, and a console that crashes. */
+/**
+ * The activity log under every order of its fibers, with a database that comes and goes, and a console that crashes.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import * as Sim from "../../../sim/Sim.ts"
@@ -10,7 +12,7 @@ const onDatabase = <A, E>(
   program: Effect.Effect<A, E, SimDatabase | Sim.RunContext | Scope.Scope>
 ): Effect.Effect<A, E, Sim.RunContext> => Effect.scoped(program).pipe(Effect.provide(SimDatabase.layer()))
 
-const holds = <A, E>(program: Effect.Effect<A, E, SimDatabase | Sim.RunContext | Scope.Scope>, runs: number) => {
+const assertHolds = <A, E>(program: Effect.Effect<A, E, SimDatabase | Sim.RunContext | Scope.Scope>, runs: number) => {
   const result = Sim.check(onDatabase(program), { runs, seed: 1, leaks: "fail" })
   assert.strictEqual(result.failure?.message, undefined, result.failure?.story)
   return result
@@ -89,7 +91,7 @@ describe("the activity log in the simulator", () => {
       const isThere = later.at(-1) === "after" && found.every((detail) => later.includes(detail))
       yield* expected(isThere && inOrder(later), `the next life: ${later.join(" ")}`)
     })
-    const { sometimes } = holds(program, 100)
+    const { sometimes } = assertHolds(program, 100)
     assert.isAbove(sometimes.get("under way") ?? 0, 30)
   })
 
@@ -122,7 +124,7 @@ describe("the activity log in the simulator", () => {
       const health = (yield* components.all).find(({ name }) => name === "activity")
       if ((health?.errors ?? 0) > 0) yield* Sim.sometimes("told")
     })
-    const { sometimes } = holds(program, 100)
+    const { sometimes } = assertHolds(program, 100)
     assert.isAbove(sometimes.get("waited in memory") ?? 0, 15)
     assert.isAbove(sometimes.get("told") ?? 0, 15)
   })
@@ -141,7 +143,7 @@ describe("the activity log in the simulator", () => {
       const found = yield* details
       yield* expected(found.toSorted().join("") === "12345", `found ${found.join(" ")}`)
     })
-    holds(program, 100)
+    assertHolds(program, 100)
   })
 
   it("loses the newest beyond its bound while the database is away, counts them, and ends in time", () => {
@@ -159,7 +161,7 @@ describe("the activity log in the simulator", () => {
       yield* Effect.timeout(Scope.close(scope, Exit.void), 10_000)
       yield* expected((yield* details).join(" ") === "before", "something else is there")
     })
-    holds(program, 20)
+    assertHolds(program, 20)
   })
 
   it("makes many commits one", () => {
@@ -177,6 +179,6 @@ describe("the activity log in the simulator", () => {
       yield* expected(found.length === 1_000, `found ${found.length}`)
       yield* expected(statements <= 10, `${statements} statements`)
     })
-    holds(program, 2)
+    assertHolds(program, 2)
   })
 })

@@ -1,6 +1,7 @@
 /** Consoles with accounts on one simulated database. */
 import { assert } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
 import * as EventBus from "../../../core/bus/EventBus.ts"
 import { Accounts } from "../../../core/auth/Accounts.ts"
 import * as AccountsLayer from "../../../core/auth/AccountsLayer.ts"
@@ -75,17 +76,21 @@ export interface ConsoleSettings {
   readonly between?: (database: Database.Database["Service"]) => Database.Database["Service"]
 }
 
-/** A console on the database, until the scope closes. */
+/** A console on the simulated database, until the scope closes. */
 export const startConsole = (
   settings: ConsoleSettings = {}
 ): Effect.Effect<AccountsService, Layer.Error<ReturnType<typeof AccountsLayer.layer>>, World> =>
+  Effect.flatMap(SimDatabase.Database, (server) =>
+    startConsoleOn(SimSql.layer().pipe(Layer.provide(Layer.succeed(SimDatabase.Database, server))), settings)
+  )
+
+/** A console on a database, until the scope closes. */
+export const startConsoleOn = <R>(
+  sql: Layer.Layer<SqlClient.SqlClient, SqlError.SqlError, R>,
+  settings: ConsoleSettings = {}
+): Effect.Effect<AccountsService, Layer.Error<ReturnType<typeof AccountsLayer.layer>>, R | Scope.Scope> =>
   Effect.gen(function* () {
-    const server = Layer.succeed(SimDatabase.Database, yield* SimDatabase.Database)
-    const real = Database.layer(databaseOptions).pipe(
-      Layer.provide(SimSql.layer().pipe(Layer.provide(server))),
-      Layer.provide(components),
-      Layer.orDie
-    )
+    const real = Database.layer(databaseOptions).pipe(Layer.provide(sql), Layer.provide(components), Layer.orDie)
     const between = settings.between ?? ((database) => database)
     const database = Layer.effect(Database.Database, Effect.map(Database.Database, between)).pipe(Layer.provide(real))
     const merged = { ...options, ...settings.options, surroundings: { ...surroundings, ...settings.surroundings } }

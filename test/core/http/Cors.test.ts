@@ -122,7 +122,7 @@ describe("an answer", () => {
         assert.include(headers["content-security-policy"] ?? "", "default-src 'none'")
       }
       const live = yield* ask(http, "/health/live")
-      assert.deepStrictEqual([live.headers["x-frame-options"], live.headers["cache-control"]], ["DENY", undefined])
+      assert.deepStrictEqual([live.headers["x-frame-options"], live.headers["cache-control"]], ["DENY", "no-store"])
     })
   )
 })

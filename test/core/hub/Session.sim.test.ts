@@ -50,7 +50,7 @@ const breaking = Effect.scoped(
 
 describe("Session in the simulator", () => {
   it("leaves nothing behind, whenever its connection breaks", () => {
-    const { failure, sometimes } = Sim.check(breaking, { runs: 80, seed: 1 })
+    const { failure, sometimes } = Sim.check(breaking, { runs: 30, seed: 1 })
     assert.isUndefined(failure, `${failure?.message} ${failure?.token}`)
     assert.deepStrictEqual([...sometimes.keys()].toSorted(), ["all joined", "some broke before they joined"])
   })

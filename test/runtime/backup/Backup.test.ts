@@ -77,6 +77,14 @@ const fill = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
 const filled = (url: Redacted.Redacted) =>
   Effect.scoped(Effect.flatMap(connect(url), (sql) => Effect.provideService(fill(sql), SqlClient.SqlClient, sql)))
 
+const told = (row: object): string =>
+  Object.entries(row)
+    .map(([column, value]: [string, unknown]) =>
+      JSON.stringify([column, typeof value === "bigint" ? Number(value) : value])
+    )
+    .toSorted()
+    .join()
+
 /** All rows of all tables, told alike by both kinds of database. */
 const dump = (url: Redacted.Redacted) =>
   Effect.scoped(
@@ -84,15 +92,10 @@ const dump = (url: Redacted.Redacted) =>
       const sql = yield* connect(url)
       const { tables } = yield* tablesOf(versionKnown)
       const rows = yield* Effect.forEach(tables, (table) =>
-        Effect.map(sql.unsafe(`SELECT * FROM "${table.name}"`), (found) => [
-          table.name,
-          found
-            .map((row) =>
-              JSON.stringify(row, (_, value: unknown) => (typeof value === "bigint" ? Number(value) : value))
-            )
-            .map((row) => JSON.stringify(Object.entries(JSON.parse(row)).toSorted()))
-            .toSorted()
-        ])
+        Effect.map(
+          sql.unsafe<object>(`SELECT * FROM "${table.name}"`),
+          (found) => [table.name, found.map(told).toSorted()] as const
+        )
       )
       return Object.fromEntries(rows)
     })

@@ -67,11 +67,11 @@ describe("muster check", () => {
 describe("muster explore and mutants", () => {
   it.live("refuse wrong flags", () =>
     refuses([
-      [["explore", "P9", "--preemptions", "1"], /^there is no property "P9"/],
+      [["explore", "P99", "--preemptions", "1"], /^there is no property "P99"/],
       [["explore", "P4", "--preemptions=-1"], /^--preemptions is -1, expected at least 0$/],
       [["explore", "P4", "--preemptions", "1", "--max-runs", "0"], /^--max-runs is 0, expected at least 1$/],
       [["explore", "P4", "--preemptions", "1", "--workers", "0"], /^--workers is 0, expected at least 1$/],
-      [["mutants", "P9"], /^there is no property "P9"/],
+      [["mutants", "P99"], /^there is no property "P99"/],
       [["mutants", "P4", "--seeds", "0"], /^--seeds is 0, expected at least 1$/]
     ])
   )

@@ -3,11 +3,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { readdirSync, readFileSync, statSync, chmodSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, type Scope } from "effect"
+import { Effect, Schema, type Scope } from "effect"
 import { temporaryFolder } from "../../support/TemporaryFolder.ts"
 import { muster } from "./FakeConsole.ts"
 
 const password = "correct horse battery"
+
+const Given = Schema.fromJsonString(
+  Schema.Struct({ password: Schema.optionalKey(Schema.String), refresh_token: Schema.optionalKey(Schema.String) })
+)
 
 /** The part of a console that lets people in: an access token counts the refreshes, and so does a refresh token. */
 class Doorkeeper {
@@ -33,12 +37,12 @@ class Doorkeeper {
   }
 
   handle(request: IncomingMessage, response: ServerResponse, body: string) {
-    const given = body === "" ? {} : JSON.parse(body)
+    const given = Schema.decodeSync(Given)(body === "" ? "{}" : body)
     switch (request.url) {
       case "/api/auth/login":
         return given.password === password ? this.granted(response) : refuse(response)
       case "/api/auth/refresh": {
-        this.refreshes.push(given.refresh_token)
+        this.refreshes.push(given.refresh_token ?? "")
         if (this.isRevoked || given.refresh_token !== `refresh-${this.generation}`) return refuse(response)
         this.generation++
         setTimeout(() => this.granted(response), this.answerMs)
@@ -94,7 +98,7 @@ const variables = (values: Readonly<Record<string, string | undefined>>) =>
 
 const assign = (values: ReadonlyArray<readonly [string, string | undefined]>) => {
   for (const [name, value] of values) {
-    if (value === undefined) delete process.env[name]
+    if (value === undefined) Reflect.deleteProperty(process.env, name)
     else process.env[name] = value
   }
 }
@@ -167,13 +171,12 @@ describe("a session of the commands", () => {
       Effect.gen(function* () {
         yield* loggedIn(url)
         // Another command, on another machine, has got the next one: the file here does not know of it.
-        keeper.handle = ((handle) => (request, response, body) => {
-          if (request.headers.authorization === "Bearer access-0") {
-            keeper.asked.push("stale")
-            return refuse(response)
-          }
-          return handle.call(keeper, request, response, body)
-        })(keeper.handle)
+        const handle = keeper.handle.bind(keeper)
+        keeper.handle = (request, response, body) => {
+          if (request.headers.authorization !== "Bearer access-0") return handle(request, response, body)
+          keeper.asked.push("stale")
+          return refuse(response)
+        }
         const ran = yield* Effect.all([nodes(url), nodes(url)], { concurrency: "unbounded" })
         for (const { err, status } of ran) assert.deepStrictEqual([status, err], [0, []])
         assert.deepStrictEqual(keeper.refreshes, ["refresh-0"])

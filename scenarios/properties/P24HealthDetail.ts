@@ -1,0 +1,233 @@
+/**
+ * P24, health detail (R10.4): `/health` and `/health/ready` show each component's true state, with the right status of
+ * HTTP, and `/health/live` is always 200.
+ *
+ * Method: a node goes away, the database is away, memory becomes short, the configuration cannot be loaded, a handler
+ * of the bus dies, one after the other or at the same time. Somebody with a login and somebody without ask all the
+ * while. An ailment must show within: a node 10 s (a pause between polls and their deadline), the database 9 s (its
+ * probe and the retries of it), memory and the bus 6 s (a look at them), the configuration 1 s. When it is over, the
+ * component is healthy again within: a node 45 s (the longest opening of its circuit), the database 10 s, memory 6 s,
+ * the configuration 1 s, the bus 25 s; and what needs the database within 75 s. What nothing ails is healthy.
+ */
+import { Clock, Effect, Redacted, type Scope } from "effect"
+import { HttpClientRequest, HttpClientResponse } from "effect/http"
+import * as fc from "fast-check"
+import { Health } from "../../core/http/HealthApi.ts"
+import { draw } from "../../sim/Draw.ts"
+import type { RunContext } from "../../sim/RunContext.ts"
+import { sometimes } from "../../sim/Sim.ts"
+import * as HealthMutants from "../mutants/HealthMutants.ts"
+import * as HealthTruth from "../oracles/HealthTruth.ts"
+import type { Ailment } from "../oracles/HealthTruth.ts"
+import { eventually, holds, violated } from "../Property.ts"
+import type { Property, Violation } from "../Property.ts"
+import * as World from "../World.ts"
+
+const kinds = ["bus", "crash", "database", "hang", "warning", "critical", "configuration", "http500"] as const
+
+const workload = fc.record({
+  ailments: fc.uniqueArray(
+    fc.record({
+      what: fc.constantFrom(...kinds),
+      atMs: fc.nat(6_000),
+      lastsMs: fc.oneof(fc.integer({ min: 50, max: 3_000 }), fc.integer({ min: 10_500, max: 14_000 }))
+    }),
+    // Two of the same would end each other.
+    { minLength: 1, maxLength: 2, selector: ({ what }) => groupOf[what] }
+  ),
+  /** Who asks waits so long in between. */
+  everyMs: fc.integer({ min: 900, max: 2_500 })
+})
+type Planned = ReturnType<typeof workload.generate>["value"]["ailments"][number]
+
+const groupOf: Readonly<Record<(typeof kinds)[number], string>> = {
+  crash: "node",
+  hang: "node",
+  http500: "node",
+  database: "database",
+  warning: "memory",
+  critical: "memory",
+  configuration: "configuration",
+  bus: "bus"
+}
+
+const mib = 1024 * 1024
+const config = World.configText(
+  ["n0"],
+  '[poll]\ninterval = "3s"\n[limits]\nmemory_warning = "500MiB"\nmemory_critical = "800MiB"'
+)
+const brokenConfig = World.configText(["n0"], "[limits]\nmemory_warning = 7.5")
+
+const databaseMs = 75_000
+
+/** What is known of each kind before it happens. */
+const knowledge: Readonly<Record<string, Pick<Ailment, "component" | "least" | "showsWithinMs" | "clearsWithinMs">>> = {
+  node: { component: undefined, least: "degraded", showsWithinMs: 10_000, clearsWithinMs: 45_000 },
+  database: { component: "database", least: "failing", showsWithinMs: 9_000, clearsWithinMs: 10_000 },
+  memory: { component: "memory", least: "degraded", showsWithinMs: 6_000, clearsWithinMs: 6_000 },
+  configuration: { component: "configuration", least: "degraded", showsWithinMs: 1_000, clearsWithinMs: 1_000 },
+  bus: { component: "event bus", least: "degraded", showsWithinMs: 6_000, clearsWithinMs: 25_000 }
+}
+
+/** A handler that fails once is shown for so long at least: three looks without a failure make it good. */
+const shownMs = 10_000
+
+interface Watched {
+  readonly world: World.World
+  readonly token: string
+  readonly ailments: Array<Ailment>
+}
+
+/** Makes something go wrong, and well again. */
+const suffer = Effect.fnUntraced(function* (
+  { ailments, world }: Watched,
+  { atMs, lastsMs, what }: Planned
+): Effect.fn.Return<void, never, RunContext | Scope.Scope> {
+  yield* Effect.sleep(atMs)
+  const known = knowledge[groupOf[what]]
+  if (known === undefined) return
+  const ailment: Ailment = {
+    ...known,
+    ...(what === "critical" ? { least: "failing" } : {}),
+    what,
+    fromMs: yield* Clock.currentTimeMillis,
+    untilMs: Infinity,
+    touches: what === "database" ? { accounts: databaseMs, activity: databaseMs, "fleet memory": databaseMs } : {}
+  }
+  ailments.push(ailment)
+  yield* begin(world, what, lastsMs)
+  yield* Effect.sleep(what === "bus" ? shownMs : lastsMs)
+  ailment.untilMs = yield* Clock.currentTimeMillis
+  yield* end(world, what)
+  yield* sometimes(`${what} for ${lastsMs < known.showsWithinMs ? "a moment" : "long"}`)
+})
+
+const begin = Effect.fnUntraced(function* (
+  world: World.World,
+  what: Planned["what"],
+  lastsMs: number
+): Effect.fn.Return<void, never, RunContext | Scope.Scope> {
+  const node = world.supervisords["n0"]
+  if (node === undefined) return
+  switch (what) {
+    case "crash":
+      return yield* node.crash
+    case "hang":
+    case "http500":
+      return yield* node.spoil(what)
+    case "database":
+      return yield* world.sql.restart({ downMs: lastsMs })
+    case "warning":
+      return yield* world.stats.use({ residentBytes: 600 * mib })
+    case "critical":
+      return yield* world.stats.use({ residentBytes: 900 * mib })
+    case "configuration":
+      return yield* load(world, brokenConfig)
+    case "bus":
+      yield* world.bus.subscribe({
+        name: "mortal",
+        // Not those that tell of its own end.
+        wants: (event) => event.type === "component.status" && event.component === "x",
+        handle: () => Effect.die(new Error("the handler has a bug"))
+      })
+      return yield* world.bus.publish([
+        { type: "component.status", component: "x", from: "healthy", to: "degraded", at: "", detail: "" }
+      ])
+  }
+})
+
+const end = Effect.fnUntraced(function* (world: World.World, what: Planned["what"]): Effect.fn.Return<void> {
+  const node = world.supervisords["n0"]
+  if (node === undefined) return
+  if (groupOf[what] === "node") yield* node.spoil("none")
+  if (what === "crash") yield* node.boot
+  if (groupOf[what] === "memory") yield* world.stats.use({ residentBytes: 100 * mib })
+  if (what === "configuration") yield* load(world, config)
+})
+
+const load = (world: World.World, text: string) =>
+  Effect.andThen(Effect.orDie(world.files.writeFileString(World.configFile, text)), world.signal("SIGHUP"))
+
+/** Asks once, and holds the answer to what ails the console. */
+const look = Effect.fnUntraced(function* (
+  { ailments, token, world }: Watched,
+  path: HealthTruth.Sample["path"],
+  isAnonymous: boolean
+): Effect.fn.Return<Health, Violation, RunContext> {
+  const request = HttpClientRequest.get(`http://console${path}`)
+  const sentMs = yield* Clock.currentTimeMillis
+  const answer = yield* world.http.execute(isAnonymous ? request : HttpClientRequest.bearerToken(request, token)).pipe(
+    Effect.flatMap((response) =>
+      Effect.map(HttpClientResponse.schemaBodyJson(Health)(response), (health) => ({ status: response.status, health }))
+    ),
+    Effect.scoped,
+    Effect.timeout(2_000),
+    Effect.catch((error) => violated(`${path} has no answer: ${error.message}`))
+  )
+  const gotMs = yield* Clock.currentTimeMillis
+  const wrong = HealthTruth.wrongSample({ ...answer, path, isAnonymous, sentMs, gotMs }, ailments)
+  if (wrong !== undefined) return yield* violated(`${path}: ${wrong}`)
+  return answer.health
+})
+
+const looks = [
+  ["/health", false],
+  ["/health/ready", true],
+  ["/health", true],
+  ["/health/ready", false]
+] as const
+
+const lookOn = (watched: Watched, everyMs: number) =>
+  Effect.gen(function* () {
+    for (;;) {
+      for (const [path, isAnonymous] of looks) {
+        yield* look(watched, path, isAnonymous)
+        yield* Effect.sleep(everyMs)
+      }
+      const { status } = yield* Effect.orDie(Effect.scoped(watched.world.http.get("http://console/health/live")))
+      yield* holds(status === 200, () => `/health/live answers ${status}`)
+    }
+  })
+
+const program: Property["program"] = Effect.fnUntraced(function* (parts) {
+  const plan = yield* draw(workload)
+  const world = yield* World.make({
+    nodes: { n0: [World.steady("app", "api")] },
+    network: { latencyMsMax: 4 },
+    config,
+    parts
+  })
+  const grant = yield* Effect.orDie(world.accounts.login("admin", Redacted.make(World.adminPassword), {}))
+  const watched: Watched = { world, token: Redacted.value(grant.accessToken), ailments: [] }
+  yield* eventually({
+    what: "it is ready",
+    withinMs: 10_000,
+    look: Effect.andThen(Effect.sleep(200), look(watched, "/health/ready", false)),
+    until: ({ fleet, status }: Health) => fleet.up === fleet.nodes && status === "healthy"
+  })
+  yield* Effect.raceFirst(
+    lookOn(watched, plan.everyMs),
+    Effect.forEach(plan.ailments, (planned) => suffer(watched, planned), { concurrency: "unbounded", discard: true })
+  )
+  // Half of the looks are later than any bound but that of what needs the database.
+  yield* Effect.raceFirst(lookOn(watched, 5_000), Effect.sleep(50_000))
+  yield* eventually({
+    what: "everything is healthy",
+    withinMs: databaseMs,
+    look: Effect.andThen(Effect.sleep(5_000), look(watched, "/health", false)),
+    until: ({ status }: Health) => status === "healthy"
+  })
+}, Effect.scoped)
+
+export const P24: Property = {
+  id: "P24",
+  title: "health detail",
+  requirements: ["R10.4"],
+  program,
+  mutants: [
+    HealthMutants.neverForgiven,
+    HealthMutants.reportIsKept,
+    HealthMutants.assessmentsForgotten,
+    HealthMutants.lastAnswerCounts
+  ]
+}
