@@ -108,7 +108,7 @@ export const layer = (
       yield* Effect.gen(function* () {
         if (!(yield* Startup.start({ ...watched, set, first }))) return
         yield* Deferred.succeed(ready, undefined)
-        yield* HealthProbe.watch(watched)
+        return yield* HealthProbe.watch(watched)
       }).pipe(Effect.withSpan("Database.health"), Effect.forkScoped)
       // One that takes longer to answer, or to be migrated, goes on in the background.
       yield* Effect.timeoutOption(Deferred.await(first), options.transactionTimeoutMs)

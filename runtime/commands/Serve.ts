@@ -176,10 +176,7 @@ const run = Effect.fnUntraced(function* (initial: Loaded, file: Option.Option<st
     )
   )
   const surroundings = surroundingsOf(config, self.instance, () => inUse.level)
-  yield* Effect.andThen(NodeSecureFiles.sweep, program).pipe(
-    Effect.provide(surroundings),
-    Effect.provide(NodeSignals.layer)
-  )
+  yield* Effect.provide(Effect.andThen(NodeSecureFiles.sweep, program), Layer.merge(NodeSignals.layer, surroundings))
 })
 
 type Level = Config["log"]["level"]

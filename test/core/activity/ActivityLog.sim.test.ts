@@ -70,7 +70,7 @@ describe("the activity log in the simulator", () => {
         Effect.gen(function* () {
           const { log } = yield* make(SimSql.layer())
           yield* recordAll((detail) => log.record(attempt({ detail })), seen)
-          yield* Effect.never
+          return yield* Effect.never
         })
       )
       // The tables are there already.
