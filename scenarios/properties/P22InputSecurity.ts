@@ -258,7 +258,8 @@ const program: Property["program"] = (parts) =>
       const paths = Neutralised.pathsOf(world.disk).join("\n")
       const ask = Effect.fnUntraced(function* (asked: ApiClient.Asked) {
         const answer = yield* ApiClient.ask(world, asked)
-        const story = `${asked.method} ${asked.path.slice(0, 200)} ${typeof asked.body === "string" ? asked.body.slice(0, 200) : ""}`
+        const body = typeof asked.body === "string" ? asked.body.slice(0, 200) : ""
+        const story = `${asked.method} ${asked.path.slice(0, 200)} ${body}`
         const wrong = answer === undefined ? "no answer" : Neutralised.wrongAnswer(answer)
         yield* holds(wrong === undefined, () => `${story}: ${wrong}`)
         return answer
