@@ -29,6 +29,8 @@ const Report = Schema.Struct({ seconds: Schema.Number, cpuSeconds: Schema.Number
 export type Report = typeof Report.Type
 
 export interface FakeFleetOptions {
+  /** Settings of the console that are variables. */
+  readonly env?: Readonly<Record<string, string>>
   readonly nodes: number
   readonly processes: number
   /** The port of the first node; the others follow. */
@@ -57,7 +59,10 @@ export const start = Effect.fnUntraced(function* (
   const console = yield* startConsole({
     config,
     // Set by whoever wants to know where the time goes: a folder for the profile, written when the console ends.
-    env: profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` }
+    env: {
+      ...options.env,
+      ...(profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` })
+    }
   }).pipe(Effect.orDie)
   if (profile !== undefined) yield* Effect.addFinalizer(() => Effect.ignore(console.stop("SIGTERM")))
   const report = Effect.suspend(() => {

@@ -1,15 +1,15 @@
 /**
- * `node bench/HttpLoad.ts URL RATE SECONDS`: asks the URL so many times a second, whether answers come or not, over
+ * `node bench/HttpLoad.ts URL RATE SECONDS [TOKEN]`: asks the URL so many times a second, whether answers come or not, over
  * connections that are kept, and prints a line of JSON about how long the answers took. A request counts from the
  * moment at which it was due, so that a server that stalls pays for all that it kept waiting.
  */
 import { Agent, get } from "node:http"
 import { percentile } from "./Percentile.ts"
 
-const [url = "", rate = "", seconds = ""] = process.argv.slice(2)
+const [url = "", rate = "", seconds = "", token] = process.argv.slice(2)
 const total = Number(rate) * Number(seconds)
 if (!URL.canParse(url) || !(total > 0)) {
-  console.error("usage: node bench/HttpLoad.ts URL RATE SECONDS")
+  console.error("usage: node bench/HttpLoad.ts URL RATE SECONDS [TOKEN]")
   process.exit(2)
 }
 
@@ -20,10 +20,12 @@ const tookMs: Array<number> = []
 let failed = 0
 let bytes = 0
 
+const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+
 const ended = (): number => tookMs.length + failed
 
 const ask = (dueMs: number): void => {
-  get(url, { agent }, (response) => {
+  get(url, { agent, headers }, (response) => {
     response.on("data", (chunk: Buffer) => (bytes += chunk.length))
     response.on("end", () => {
       if (response.statusCode === 200) tookMs.push(performance.now() - dueMs)

@@ -25,10 +25,25 @@ const Answers = Schema.fromJsonString(
 const program = fileURLToPath(new URL("HttpLoad.ts", import.meta.url))
 const run = promisify(execFile)
 
+const password = "as long as it has to be"
+
+const Granted = Schema.Struct({ token: Schema.String })
+
+/** Every request is checked like any other: it carries the token of a session. */
+const login = (url: string) =>
+  Effect.tryPromise(async (): Promise<unknown> => {
+    const body = JSON.stringify({ username: "admin", password })
+    const headers = { "content-type": "application/json" }
+    return (await fetch(`${url}/api/auth/login`, { method: "POST", headers, body })).json()
+  }).pipe(
+    Effect.flatMap(Schema.decodeUnknownEffect(Granted)),
+    Effect.map(({ token }) => token)
+  )
+
 /** Asks in a process of its own, and gives what it says. */
-const ask = (url: string, forSeconds: number) =>
+const ask = (url: string, token: string, forSeconds: number) =>
   Effect.tryPromise((signal) =>
-    run(process.execPath, [program, url, String(load.perSecond), String(forSeconds)], { signal })
+    run(process.execPath, [program, url, String(load.perSecond), String(forSeconds), token], { signal })
   ).pipe(Effect.flatMap(({ stdout }) => Schema.decodeUnknownEffect(Answers)(stdout)))
 
 export const nodesP99: Benchmark = {
@@ -40,10 +55,13 @@ export const nodesP99: Benchmark = {
   met: ({ value }) => value < 10,
   measure: Effect.gen(function* () {
     const { nodes, port, processes } = load
-    const { console: muster } = yield* start({ nodes, port, processes, settings: '[poll]\ninterval = "5s"\n' })
+    const settings = '[poll]\ninterval = "5s"\n'
+    const env = { MUSTER_AUTH_ANONYMOUS_ROLE: "none", MUSTER_ADMIN_PASSWORD: password }
+    const { console: muster } = yield* start({ nodes, port, processes, settings, env })
     const url = `${muster.url}/api/nodes`
-    yield* ask(url, seconds.warmUp)
-    const { cores, value } = yield* coresDuring(muster.pid, ask(url, seconds.measured))
+    const token = yield* login(muster.url)
+    yield* ask(url, token, seconds.warmUp)
+    const { cores, value } = yield* coresDuring(muster.pid, ask(url, token, seconds.measured))
     const { answered, bytes, failed, lateMsMax, maxMs, p50Ms, p99Ms, unanswered } = value
     console.log(
       `  ${answered} answers of ${Math.round(bytes / answered / 1_000)} kB, p50 ${p50Ms?.toFixed(2)} ms, longest ` +

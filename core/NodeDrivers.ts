@@ -6,6 +6,7 @@ import { Context, Duration, Effect, type FileSystem, Layer, type Scope, Semaphor
 import { HttpClient } from "effect/http"
 import type { ChildProcessSpawner } from "effect/process"
 import type { Config, NodeConfig } from "./config/ConfigSchema.ts"
+import { overrides } from "./config/Overrides.ts"
 import type { NodeError } from "./domain/NodeError.ts"
 import type { ManagedNode } from "./fleet/Fleet.ts"
 import { Components } from "./health/Components.ts"
@@ -48,8 +49,13 @@ export interface Surroundings {
   readonly reread?: Effect.Effect<ReadonlyArray<ProgramConfig>, { readonly message: string }>
 }
 
-/** Variables of the console's own environment that local programs do not get. */
-const secrets = ["MUSTER_ADMIN_PASSWORD"]
+/** Variables of the console's own environment that local programs do not get: its settings, and what lets people in. */
+const withheld = [
+  ...overrides.map(({ variable }) => variable),
+  "MUSTER_ADMIN_PASSWORD",
+  "MUSTER_PASSWORD",
+  "MUSTER_TOKEN"
+]
 
 const ms = Duration.toMillis
 
@@ -83,7 +89,7 @@ const makeLocal = Effect.fnUntraced(function* ({ local: { name } }: Config, self
   let made: LocalNode | undefined
   const make = Effect.fnUntraced(function* (programs: ReadonlyArray<ProgramConfig>) {
     if (made !== undefined) return made
-    const driver = yield* LocalDriver.make({ nodeName: name, programs, withhold: secrets, health, ...self }).pipe(
+    const driver = yield* LocalDriver.make({ nodeName: name, programs, withhold: withheld, health, ...self }).pipe(
       Effect.provideContext(context),
       // The configuration is refused when two of its programs have the same name.
       Effect.orDie

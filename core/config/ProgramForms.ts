@@ -67,7 +67,7 @@ const forms: Readonly<Record<Key, Form>> = {
     ...text
   },
   environment: {
-    description: "Added to the console's own environment, which it gets without the console's secrets.",
+    description: "Added to the console's own environment, which it gets without the variables of Muster itself.",
     expected: "a table of texts",
     json: { type: "object", additionalProperties: { type: "string" } },
     fallback: {}
