@@ -18,8 +18,8 @@ const forms: ReadonlyArray<readonly [RegExp, string]> = [
   [/(:\/\/)[^\s/?#@"'<>]*@/g, `$1${redacted}@`],
   // Header values.
   [/\b(bearer|basic|digest)\s+[^\s"',;<>]+/gi, `$1 ${redacted}`],
-  // API tokens of this console, and signed tokens.
-  [/\bmst_[\w-]+/g, redacted],
+  // API, refresh and ticket tokens of this console, and signed tokens.
+  [/\bm(?:st|sr|tk)_[\w-]+/g, redacted],
   [/\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}/g, redacted],
   // Stored passwords.
   [/\$scrypt\$[^\s"']+/g, redacted],
