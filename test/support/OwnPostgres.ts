@@ -138,7 +138,8 @@ export const make: Effect.Effect<OwnPostgres, OwnPostgresError, Scope.Scope> = E
   const kill = Effect.gen(function* () {
     if (!(yield* killAll(data))) return yield* new OwnPostgresError({ message: "it does not die" })
     // Else the next one takes a dead process that nobody has reaped yet for a live one.
-    yield* Effect.sync(() => rmSync(join(data, "postmaster.pid"), { force: true }))
+    const locks = [join(data, "postmaster.pid"), join(folder, `.s.PGSQL.${port}.lock`)]
+    yield* Effect.sync(() => locks.forEach((path) => rmSync(path, { force: true })))
   })
   yield* Effect.addFinalizer(() => killAll(data))
   yield* start
