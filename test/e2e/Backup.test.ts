@@ -88,7 +88,8 @@ const backUp = Effect.fnUntraced(function* (where: Place, file: string) {
   yield* Effect.repeat(Effect.sleep(20), { until: () => world.answered >= 25 })
   const made = yield* type(`backup ${file}`)
   assert.deepInclude(made, { code: 0, told: "" })
-  assert.match(made.shown, new RegExp(`^${file}: \\d+ users, .*, 1 node as last known; tables of version \\d+$`))
+  // The state of the fleet is stored now and then: a quick backup may come before the first time.
+  assert.match(made.shown, new RegExp(`^${file}: \\d+ users, .*, \\d nodes? as last known; tables of version \\d+$`))
   yield* addUser(url, token, "late")
   const again = yield* type(`backup ${file}`)
   assert.deepStrictEqual(again, {
