@@ -313,7 +313,8 @@ export const make = Effect.fnUntraced(function* (
   const lines: Array<string> = []
   const collector = Logger.make<unknown, void>((logged) => {
     const { cause, logLevel, message } = logged
-    if (keepsLines) lines.push(formatJson(logged, { traces: false }))
+    // Fibers are counted over the whole process: their numbers are not of this run.
+    if (keepsLines) lines.push(formatJson(logged, { traces: false }).replace(/"fiber":"#\d+"/, '"fiber":"#0"'))
     if (logLevel === "Error" || logLevel === "Fatal") errors.push(`${String(message)} ${Cause.pretty(cause)}`.trim())
   })
   const ports = Layer.mergeAll(
