@@ -233,6 +233,8 @@ const checkJitter = (shares: ReadonlyArray<number>) =>
 
 /** All faults are over. */
 const checkWell = Effect.fnUntraced(function* ({ components, database }: DatabaseWorld.DatabaseWorld, plan: Plan) {
+  // A connection that waits for the answer to a request that was lost before is given up.
+  yield* Effect.sleep(plan.statementTimeoutMs)
   yield* eventually({
     what: "its health shows that it is well again",
     // One probe that waits for an answer in vain, a pause, the next.
