@@ -1,6 +1,6 @@
 /**
- * `node bench/HttpLoad.ts URL RATE SECONDS [TOKEN]`: asks the URL so many times a second, whether answers come or not, over
- * connections that are kept, and prints a line of JSON about how long the answers took. A request counts from the
+ * `node bench/HttpLoad.ts URL RATE SECONDS [TOKEN]`: asks the URL so many times a second, whether answers come or not,
+ * over connections that are kept, and prints a line of JSON about how long the answers took. A request counts from the
  * moment at which it was due, so that a server that stalls pays for all that it kept waiting.
  */
 import { Agent, get } from "node:http"

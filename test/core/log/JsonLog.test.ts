@@ -139,7 +139,8 @@ describe("JsonLog", () => {
           yield* Effect.logInfo(`GET http://admin:${secret}@host/ and postgres://u:${secret}@db/x`)
           yield* Effect.logInfo(`GET /api/ws?ticket=${secret}&x=1`)
           yield* Effect.logInfo(`{"password":"${secret}","x-csrf-token": "${secret}"}`)
-          yield* Effect.logInfo(`token mst_${secret}, msr_${secret}, mtk_${secret} and eyJhbGciOiJIUzI1NiJ9.${secret}.${secret}`)
+          const tokens = `token mst_${secret}, msr_${secret}, mtk_${secret}`
+          yield* Effect.logInfo(`${tokens} and eyJhbGciOiJIUzI1NiJ9.${secret}.${secret}`)
           yield* Effect.logError("x", Cause.fail(new Error(`connect postgres://u:${secret}@db failed`)))
           yield* Effect.logInfo(
             `${"x ".repeat(logBounds.textMax / 2 - 12)} Authorization: Bearer ${secret} ${"y ".repeat(9999)}`
