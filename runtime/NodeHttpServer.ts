@@ -58,7 +58,8 @@ export const layer = (options: NodeHttpServerOptions): Layer.Layer<HttpServer.Ht
             server.serve(
               app.pipe(
                 Effect.updateService(HttpServerRequest.HttpServerRequest, (request) =>
-                  withBackpressure(request, frames)
+                  // What asks for no upgrade is left as it is: even to look at its `upgrade` makes an error each time.
+                  request.headers["upgrade"] === undefined ? request : withBackpressure(request, frames)
                 ),
                 Effect.provideService(FrameWriter, frames)
               )

@@ -130,6 +130,7 @@ const authentication = (
     const { copy, counted, options, secrets, uses } = parts
     const tickets = yield* Ref.make(Tickets.none)
     const anonymous = anonymousOf(options)
+    const authenticate = Authentication.makeAuthenticate(secrets, options)
 
     const verdict = (credential: Credential, nowMs: number): Principal | NotAuthenticated["reason"] => {
       if (credential._tag === "Anonymous") return anonymous ?? "missing"
@@ -144,7 +145,7 @@ const authentication = (
           Effect.gen(function* () {
             const state = yield* known(parts)
             const nowMs = yield* Clock.currentTimeMillis
-            const result = Authentication.authenticate(secrets, options, state, token, nowMs)
+            const result = authenticate(state, token, nowMs)
             if (Result.isFailure(result)) return yield* new NotAuthenticated({ reason: result.failure })
             const { credential } = result.success
             if (credential._tag === "ApiToken") uses.set(credential.tokenId, nowMs)

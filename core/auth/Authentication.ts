@@ -21,22 +21,25 @@ export const apiTokenOf = (random: string): string => `mst_${random}`
 /** Of its random part; 43 characters. */
 export const apiTokenBytes = 32
 
-export const authenticate = (
-  secrets: Secrets["Service"],
-  times: KeyTimes,
+type Authenticate = (
   state: AccountsState,
   token: Redacted.Redacted,
   nowMs: number
-): Result.Result<Principal, Reason> => {
-  const text = Redacted.value(token)
-  if (text === "") return Result.fail("missing")
-  if (text.startsWith("mst_")) return byApiToken(secrets, state, text, nowMs)
-  const claims = SignedToken.verify(secrets, (id) => verifyingKey(state, id, nowMs, times), nowMs, text)
-  return Result.flatMap(claims, ({ sid, sub }): Result.Result<Principal, Reason> => {
-    const verdict = verdictOf(state, { _tag: "Session", sessionId: sid }, nowMs)
-    if (typeof verdict === "string") return Result.fail(verdict)
-    return verdict.userId === sub ? Result.succeed(verdict) : Result.fail("unknown")
-  })
+) => Result.Result<Principal, Reason>
+
+export const makeAuthenticate = (secrets: Secrets["Service"], times: KeyTimes): Authenticate => {
+  const verify = SignedToken.makeVerify(secrets)
+  return (state, token, nowMs) => {
+    const text = Redacted.value(token)
+    if (text === "") return Result.fail("missing")
+    if (text.startsWith("mst_")) return byApiToken(secrets, state, text, nowMs)
+    const claims = verify((id) => verifyingKey(state, id, nowMs, times), nowMs, text)
+    return Result.flatMap(claims, ({ sid, sub }): Result.Result<Principal, Reason> => {
+      const verdict = verdictOf(state, { _tag: "Session", sessionId: sid }, nowMs)
+      if (typeof verdict === "string") return Result.fail(verdict)
+      return verdict.userId === sub ? Result.succeed(verdict) : Result.fail("unknown")
+    })
+  }
 }
 
 const byApiToken = (

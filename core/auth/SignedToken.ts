@@ -34,13 +34,44 @@ export const sign = (signer: Signer, key: Key, { exp, iat, sid, sub }: Claims): 
   return `${text}.${signer.sign(key.secret, text)}`
 }
 
-/** What a token says that was signed by a key of these, and has not expired; else why it is none. */
-export const verify = (
-  signer: Signer,
+export type Verify = (
   keyOf: (id: string) => Key | undefined,
   nowMs: number,
   token: string
-): Result.Result<Claims, "malformed" | "unknown" | "expired"> => {
+) => Result.Result<Claims, "malformed" | "unknown" | "expired">
+
+/** Tokens whose signature is remembered, at once. */
+const rememberedMax = 1_000
+
+/**
+ * What a token says that was signed by a key of these, and has not expired; else why it is none.
+ *
+ * The same token comes with every request of a client, so what was found sound is remembered, the newest of it, with
+ * the key that it was signed by: whether that key still counts and whether the time is over is asked every time.
+ */
+export const makeVerify = (signer: Signer): Verify => {
+  const sound = new Map<string, { readonly key: Key; readonly claims: Claims }>()
+  return (keyOf, nowMs, token) => {
+    const known = sound.get(token)
+    if (known !== undefined && keyOf(known.key.id) === known.key) return unexpired(known.claims, nowMs)
+    sound.delete(token)
+    return Result.flatMap(signed(signer, keyOf, token), (found) => {
+      const [oldest] = sound.keys()
+      if (oldest !== undefined && sound.size >= rememberedMax) sound.delete(oldest)
+      sound.set(token, found)
+      return unexpired(found.claims, nowMs)
+    })
+  }
+}
+
+const unexpired = (claims: Claims, nowMs: number): Result.Result<Claims, "expired"> =>
+  claims.exp * 1000 > nowMs ? Result.succeed(claims) : Result.fail("expired")
+
+const signed = (
+  signer: Signer,
+  keyOf: (id: string) => Key | undefined,
+  token: string
+): Result.Result<{ readonly key: Key; readonly claims: Claims }, "malformed" | "unknown"> => {
   const match = token.length <= charactersMax ? form.exec(token) : null
   if (match === null) return Result.fail("malformed")
   const [, header = "", payload = "", signature = ""] = match
@@ -52,8 +83,7 @@ export const verify = (
     return Result.fail("unknown")
   }
   const claims = Result.getOrUndefined(decode(Payload, payload))
-  if (claims === undefined) return Result.fail("malformed")
-  return claims.exp * 1000 > nowMs ? Result.succeed(claims) : Result.fail("expired")
+  return claims === undefined ? Result.fail("malformed") : Result.succeed({ key, claims })
 }
 
 const decode = <A>(schema: Schema.Codec<A, string>, part: string): Result.Result<A, unknown> =>

@@ -19,7 +19,7 @@ import { formatId } from "../domain/Process.ts"
 import type { ProcessId, ProcessInfo } from "../domain/Process.ts"
 import type { ConfigDiff, UpdateResult } from "../domain/Update.ts"
 import { announced } from "./Activity.ts"
-import { viewFleet, viewNode } from "./FleetState.ts"
+import { isStale, viewFleet, viewNode } from "./FleetState.ts"
 import type { NodeEntry, NodeState } from "./FleetState.ts"
 import * as Measurements from "../metrics/Measurements.ts"
 import * as FiberBudget from "../resources/FiberBudget.ts"
@@ -311,21 +311,33 @@ const unknownProcess =
         : error
     )
 
-/** A node with the state of its breaker, while it is there. The same view again, while nothing changes. */
+/** Nodes with the states of their breakers, while they are there. */
 const makeShowUnsafe = (
   breakerUnsafe: (node: string, clock: Clock.Clock) => BreakerView | undefined,
   staleAfterMs: number
 ) => {
-  const shown = new WeakMap<NodeView, NodeView>()
-  return (state: NodeState, clock: Clock.Clock): NodeView => {
-    const seen = viewNode(state, { nowMs: clock.currentTimeMillisUnsafe(), staleAfterMs })
-    const breaker = breakerUnsafe(seen.name, clock)
-    if (breaker === undefined) return seen
-    const known = shown.get(seen)
-    if (known?.breaker === breaker) return known
-    const view = { ...seen, breaker }
-    shown.set(seen, view)
-    return view
+  /** By their places in the list of all. */
+  let last: ReadonlyArray<{ readonly state: NodeState; readonly view: NodeView }> = []
+  let views: ReadonlyArray<NodeView> = []
+  const show = (state: NodeState, clock: Clock.Clock, known?: (typeof last)[number]) => {
+    const options = { nowMs: clock.currentTimeMillisUnsafe(), staleAfterMs }
+    const breaker = breakerUnsafe(state.entry.name, clock)
+    if (known?.state === state && known.view.breaker === breaker && known.view.stale === isStale(state, options)) {
+      return known
+    }
+    const view = viewNode(state, options)
+    return { state, view: breaker === undefined ? view : { ...view, breaker } }
+  }
+  return {
+    one: (state: NodeState, clock: Clock.Clock): NodeView => show(state, clock).view,
+    /** The same list again, and in it the same views, while nothing changes: everybody asks for it all the time. */
+    all: (states: ReadonlyMap<string, NodeState>, clock: Clock.Clock): ReadonlyArray<NodeView> => {
+      const shown = Array.from(states.values(), (state, place) => show(state, clock, last[place]))
+      if (shown.length === last.length && shown.every((each, place) => each === last[place])) return views
+      last = shown
+      views = shown.map(({ view }) => view)
+      return views
+    }
   }
 }
 
@@ -348,15 +360,13 @@ export const layer = <R>(
           return node === undefined ? Effect.fail(new UnknownNode({ node: name })) : Effect.succeed(node)
         })
       const looking = Effect.map(Clock.currentTimeMillis, (nowMs) => ({ nowMs, staleAfterMs: options.staleAfterMs }))
-      const showUnsafe = makeShowUnsafe(members.breakerUnsafe, options.staleAfterMs)
+      const showsUnsafe = makeShowUnsafe(members.breakerUnsafe, options.staleAfterMs)
       const node = (name: string) =>
-        Effect.flatMap(find(name), (state) => Effect.clockWith((clock) => Effect.sync(() => showUnsafe(state, clock))))
+        Effect.flatMap(find(name), (state) => Effect.clockWith((clock) => Effect.sync(() => showsUnsafe.one(state, clock))))
 
       return Fleet.of({
         nodes: Effect.flatMap(registry.state, (state) =>
-          Effect.clockWith((clock) =>
-            Effect.sync(() => Array.from(state.nodes.values(), (each) => showUnsafe(each, clock)))
-          )
+          Effect.clockWith((clock) => Effect.sync(() => showsUnsafe.all(state.nodes, clock)))
         ),
         node,
         processes: (name) => Effect.map(find(name), ({ processes }) => Array.from(processes.values())),

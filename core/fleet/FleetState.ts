@@ -341,7 +341,7 @@ const makeView = (node: NodeState, stale: boolean): NodeView => ({
 })
 
 /** Not up, or not heard of for too long. Last seen in the future means that the clock was set back: who knows when. */
-const isStale = ({ lastSeenMs, status }: NodeState, { nowMs, staleAfterMs }: ViewOptions): boolean =>
+export const isStale = ({ lastSeenMs, status }: NodeState, { nowMs, staleAfterMs }: ViewOptions): boolean =>
   status !== "up" || lastSeenMs === undefined || Math.abs(nowMs - lastSeenMs) > staleAfterMs
 
 export const viewFleet = (state: FleetState, options: ViewOptions): FleetSnapshot => ({

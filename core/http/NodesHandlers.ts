@@ -12,11 +12,16 @@ import { noted, updateNote } from "./Noted.ts"
 
 /**
  * Views are JSON as they are: encoding each by its schema would take most of the time of an answer that everybody asks
- * for all the time. The text of a view is kept as long as the view, which the fleet gives again while nothing changes.
+ * for all the time. The bytes of a list are kept as long as the list, which the fleet gives again while nothing changes.
  */
-const nodesResponse = (nodes: ReadonlyArray<NodeView>) =>
-  HttpServerResponse.text(`{"nodes":[${nodes.map(textOf).join(",")}]}`, { contentType: "application/json" })
+const nodesResponse = (nodes: ReadonlyArray<NodeView>) => {
+  const known = bodies.get(nodes) ?? encoder.encode(`{"nodes":[${nodes.map(textOf).join(",")}]}`)
+  bodies.set(nodes, known)
+  return HttpServerResponse.uint8Array(known, { contentType: "application/json" })
+}
 
+const encoder = new TextEncoder()
+const bodies = new WeakMap<ReadonlyArray<NodeView>, Uint8Array>()
 const texts = new WeakMap<NodeView, string>()
 
 const textOf = (node: NodeView): string => {

@@ -15,8 +15,9 @@ it.effect("takes a token as it was signed, to the second, and nothing else", () 
     const secrets = yield* Secrets
     const token = SignedToken.sign(secrets, key, claims)
     const [header = "", payload = "", signature = ""] = token.split(".")
-    const verify = (text: string, atMs = nowMs) => {
-      const result = SignedToken.verify(secrets, (id) => [key].find((each) => each.id === id), atMs, text)
+    const remembering = SignedToken.makeVerify(secrets)
+    const verify = (text: string, atMs = nowMs, keys = [key]) => {
+      const result = remembering((id) => keys.find((each) => each.id === id), atMs, text)
       return Result.isSuccess(result) ? "in" : result.failure
     }
     const encoded = (value: unknown) => Base64Url.encode(JSON.stringify(value))
@@ -47,6 +48,12 @@ it.effect("takes a token as it was signed, to the second, and nothing else", () 
     ]
     for (const [name, text, expected] of table) assert.strictEqual(verify(text), expected, name)
     assert.strictEqual(verify(token, 200_000), "expired")
+    // It is remembered by now, which is worth nothing without its key.
+    assert.strictEqual(verify(token, nowMs, [other]), "unknown")
+    assert.strictEqual(verify(token), "in")
+    assert.strictEqual(verify(token, nowMs, [{ ...other, id: "k1" }]), "unknown")
+    for (let at = 0; at < 2_000; at++) verify(SignedToken.sign(secrets, key, { ...claims, sid: `s${at}` }))
+    assert.strictEqual(verify(token), "in")
     for (let at = 0; at < token.length; at++) {
       const changed = token.slice(0, at) + (token[at] === "A" ? "B" : "A") + token.slice(at + 1)
       assert.notStrictEqual(verify(changed), "in", `changed at ${at}`)
