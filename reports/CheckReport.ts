@@ -1,6 +1,8 @@
 /** The result of `muster check` as data: what `--json` writes. The same seed gives the same bytes, wall times aside. */
 import { Schema } from "effect"
+import type { Property } from "../scenarios/Property.ts"
 import type { Subject } from "../scenarios/Sweep.ts"
+import { Picture } from "../sim/Picture.ts"
 import type { FailureReport as FailedRun, PoolCheckResult } from "../sim/Workers.ts"
 
 export const FailureReport = Schema.Struct({
@@ -22,9 +24,29 @@ export const FailureReport = Schema.Struct({
   /** No deviation of the shrunk run can be left out. */
   minimal: Schema.optionalKey(Schema.Boolean),
   /** Numbered steps, of the shrunk run if there is one. */
-  story: Schema.String
+  story: Schema.String,
+  /** The same run to be drawn. */
+  picture: Schema.optionalKey(Picture)
 })
 export type FailureReport = typeof FailureReport.Type
+
+/**
+ * What PCT says of a depth: any bug that needs so many ordering constraints was missed by all of these runs with at
+ * most this chance, if it shows at all under the values and faults that were drawn: (1 - 1 / (n k^(d-1)))^runs.
+ */
+export const DepthBound = Schema.Struct({
+  /** d, from 1. */
+  depth: Schema.Int,
+  /** Runs of PCT of at least this depth. */
+  runs: Schema.Int,
+  /** n: fibers of a run at most. */
+  fibers: Schema.Int,
+  /** k: decision points of a run at most. */
+  points: Schema.Int,
+  /** 0 to 1. */
+  missedAtMost: Schema.Number
+})
+export type DepthBound = typeof DepthBound.Type
 
 export const PropertyReport = Schema.Struct({
   /** `P1`, or `P1+mutant`. */
@@ -45,6 +67,10 @@ export const PropertyReport = Schema.Struct({
   faults: Schema.Record(Schema.String, Schema.Int),
   /** How often each mark was reached in all runs. */
   sometimes: Schema.Record(Schema.String, Schema.Int),
+  /** Marks that a sweep of the default size has to reach, and this one did not. */
+  unreached: Schema.Array(Schema.String),
+  /** Of depths 1, 2 and 3; absent where no run was by PCT. */
+  bounds: Schema.optionalKey(Schema.Array(DepthBound)),
   failure: Schema.optionalKey(FailureReport)
 })
 export type PropertyReport = typeof PropertyReport.Type
@@ -52,7 +78,7 @@ export type PropertyReport = typeof PropertyReport.Type
 export const CheckReport = Schema.Struct({
   tool: Schema.Literal("muster"),
   /** Version of this format. */
-  format: Schema.Literal(2),
+  format: Schema.Literal(3),
   version: Schema.String,
   /** The first seed. */
   seed: Schema.Int,
@@ -69,13 +95,13 @@ export type CheckReport = typeof CheckReport.Type
 
 /** The sweep of a property as it is reported. */
 export const propertyReport = (
-  { name, property: { requirements, title } }: Subject,
+  { name, property }: Subject,
   result: PoolCheckResult,
   wallMs: number
 ): PropertyReport => ({
   id: name,
-  title,
-  requirements,
+  title: property.title,
+  requirements: property.requirements,
   status: result.failure !== undefined ? "failed" : result.ended === "stopped" ? "interrupted" : "holds",
   runs: result.runs,
   steps: result.steps,
@@ -85,8 +111,12 @@ export const propertyReport = (
   traceHash: result.traceHash,
   faults: Object.fromEntries(result.faults),
   sometimes: Object.fromEntries(result.sometimes),
+  unreached: unreachedOf(property, result),
   ...(result.failure === undefined ? {} : { failure: failureReport(result.failure) })
 })
+
+const unreachedOf = ({ marks }: Property, { sometimes }: PoolCheckResult): ReadonlyArray<string> =>
+  marks.filter((mark) => !sometimes.has(mark))
 
 const failureReport = (failed: FailedRun): FailureReport => {
   const { deviations, message, run, seed, shrunk, steps, story, strategy, token, traceHash } = failed

@@ -27,6 +27,11 @@ export interface Property {
   readonly requirements: ReadonlyArray<string>
   /** `fail`: whatever a run leaves behind (fibers, timers, permits, connections) is a failure of it. */
   readonly leaks?: "fail"
+  /**
+   * States worth reaching, as `sometimes` names them here or in the console: a sweep of the default size reaches every
+   * one, or says which it did not.
+   */
+  readonly marks: ReadonlyArray<string>
   readonly program: (parts: ConsoleParts) => Effect.Effect<void, Violation, RunContext>
   readonly mutants: ReadonlyArray<Mutant>
 }

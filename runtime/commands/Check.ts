@@ -57,7 +57,7 @@ export const check = Command.make("check", flags, ({ all, ids, json, mutant, wor
     const reports: Array<PropertyReport> = []
     const ended = yield* Effect.result(checkAll(over, subjects, { ...options, stop: interruption.asked }, reports))
     // Also after an error or an interruption: what was done is done.
-    const report: CheckReport = { tool: "muster", format: 2, version, ...described, properties: reports }
+    const report: CheckReport = { tool: "muster", format: 3, version, ...described, properties: reports }
     yield* write(report)
     const { isInterrupted } = yield* Effect.fromResult(ended)
     if (isInterrupted) return yield* interruption.end

@@ -163,6 +163,7 @@ export const P1: Property = {
   id: "P1",
   title: "hub race-freedom",
   requirements: ["R1.1", "R1.2", "R1.3"],
+  marks: [],
   program,
   mutants: [HubMutants.racyCount, HubMutants.cleanupDiesWithSession]
 }

@@ -167,6 +167,7 @@ export const P2: Property = {
   id: "P2",
   title: "delivery order",
   requirements: ["R1.4"],
+  marks: [],
   program: (parts) =>
     Effect.flatMap(draw(fc.constantFrom(streamProgram, burstProgram, Resume.program, Logs.program)), (program) =>
       program(parts)

@@ -119,6 +119,7 @@ export const P3: Property = {
   id: "P3",
   title: "separate cleanup",
   requirements: ["R1.2", "R1.5"],
+  marks: [],
   program,
   mutants: [CleanupMutants.cleanupOnBroadcast, CleanupMutants.setChangedWhileWalked]
 }

@@ -208,6 +208,7 @@ export const P4: Property = {
   id: "P4",
   title: "fleet state safety",
   requirements: ["R2.1", "R2.2", "R2.3"],
+  marks: [],
   program,
   mutants: [RegistryMutants.lostUpdate, RegistryMutants.staleRead, RegistryMutants.publishOutsideLock]
 }

@@ -101,6 +101,7 @@ export const P5: Property = {
   id: "P5",
   title: "bounded refresh",
   requirements: ["R2.4", "R8.4"],
+  marks: [],
   program,
   mutants: [FleetMutants.unboundedPolls, FleetMutants.secondTryBesideTheFirst, FleetMutants.pollsStopAfterFailure]
 }

@@ -129,6 +129,7 @@ export const P6: Property = {
   id: "P6",
   title: "graceful shutdown",
   requirements: ["R2.5", "R8.3"],
+  marks: [],
   leaks: "fail",
   program,
   mutants: [LifecycleMutants.hubWaitsForEver, LifecycleMutants.detachedCalls, LifecycleMutants.forgottenPart]

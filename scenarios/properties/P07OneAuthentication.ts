@@ -119,6 +119,7 @@ export const P7: Property = {
   id: "P7",
   title: "one authentication",
   requirements: ["R3.1", "R3.5"],
+  marks: [],
   program: (parts) =>
     Effect.scoped(
       Effect.gen(function* () {

@@ -122,6 +122,7 @@ export const P8: Property = {
   id: "P8",
   title: "consistent authentication",
   requirements: ["R3.2", "R3.3", "R3.4"],
+  marks: [],
   program: (parts) =>
     Effect.scoped(
       Effect.gen(function* () {

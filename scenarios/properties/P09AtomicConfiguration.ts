@@ -193,6 +193,7 @@ export const P9: Property = {
   id: "P9",
   title: "atomic configuration",
   requirements: ["R4.1", "R4.2", "R4.4"],
+  marks: [],
   program,
   mutants: [
     ConfigMutants.valueAfterNodes,

@@ -197,6 +197,7 @@ export const P10: Property = {
   id: "P10",
   title: "validation and rollback",
   requirements: ["R4.3", "R4.5"],
+  marks: [],
   program,
   mutants: [
     ConfigMutants.appliedFirst,

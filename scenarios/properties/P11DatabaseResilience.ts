@@ -257,6 +257,7 @@ export const P11: Property = {
   id: "P11",
   title: "database resilience",
   requirements: ["R5.1", "R5.2", "R5.4"],
+  marks: [],
   leaks: "fail",
   program,
   mutants: [

@@ -182,6 +182,7 @@ export const P12: Property = {
   id: "P12",
   title: "transaction hygiene",
   requirements: ["R5.3"],
+  marks: [],
   leaks: "fail",
   program,
   mutants: [

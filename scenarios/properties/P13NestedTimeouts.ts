@@ -175,6 +175,7 @@ export const P13: Property = {
   id: "P13",
   title: "nested timeouts",
   requirements: ["R6.1", "R6.2", "R6.5"],
+  marks: [],
   program,
   mutants: [
     OperationMutants.timeoutDoesNotInterrupt,

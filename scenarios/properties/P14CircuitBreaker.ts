@@ -164,6 +164,7 @@ export const P14: Property = {
   id: "P14",
   title: "circuit breaker",
   requirements: ["R6.3"],
+  marks: [],
   program,
   mutants: [BreakerMutants.neverOpens, BreakerMutants.openTimeInSeconds, BreakerMutants.probeIsRepeated]
 }

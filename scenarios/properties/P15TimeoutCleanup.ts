@@ -123,6 +123,7 @@ export const P15: Property = {
   id: "P15",
   title: "timeout cleanup",
   requirements: ["R6.4"],
+  marks: [],
   leaks: "fail",
   program,
   mutants: [LifecycleMutants.detachedCalls, OperationMutants.lockIsKept, OperationMutants.permitIsKept]

@@ -191,6 +191,7 @@ export const P16: Property = {
   id: "P16",
   title: "error format",
   requirements: ["R7.1", "R7.2"],
+  marks: [],
   program,
   mutants: [
     ErrorMutants.plainUnknownRoutes,

@@ -164,6 +164,7 @@ export const P17: Property = {
   id: "P17",
   title: "validation detail",
   requirements: ["R7.3", "R7.5"],
+  marks: [],
   program,
   mutants: [ErrorMutants.firstFieldOnly, ErrorMutants.namesNoReason, ErrorMutants.echoesBodies]
 }

@@ -202,6 +202,7 @@ export const P18: Property = {
   id: "P18",
   title: "error context",
   requirements: ["R7.4", "R10.2"],
+  marks: [],
   program,
   mutants: [ErrorMutants.logsNoId, ErrorMutants.logsNoCause, ErrorMutants.logsBugsOnly]
 }

@@ -122,6 +122,7 @@ export const P19: Property = {
   id: "P19",
   title: "resource lifecycle",
   requirements: ["R8.1", "R8.3", "R8.5"],
+  marks: [],
   leaks: "fail",
   program,
   mutants: [LifecycleMutants.detachedCalls, LifecycleMutants.forgottenPart, LifecycleMutants.immortalBatch]

@@ -130,6 +130,7 @@ export const P20: Property = {
   id: "P20",
   title: "socket cleanup",
   requirements: ["R8.2"],
+  marks: [],
   leaks: "fail",
   program,
   mutants: [CleanupMutants.logIsKept, CleanupMutants.goodbyeOnly, HubMutants.cleanupDiesWithSession]

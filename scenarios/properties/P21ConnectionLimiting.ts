@@ -105,6 +105,7 @@ export const P21: Property = {
   id: "P21",
   title: "connection limiting",
   requirements: ["R8.4"],
+  marks: [],
   leaks: "fail",
   program,
   mutants: [PermitMutants.permitLostOnInterruption, PermitMutants.onePermitMore, PermitMutants.waitersNotCounted]

@@ -305,6 +305,7 @@ export const P22: Property = {
   id: "P22",
   title: "input security",
   requirements: ["R9.1", "R9.2", "R9.3", "R9.4", "R9.5"],
+  marks: [],
   program,
   mutants: [
     InputMutants.gluedStatement,

@@ -292,6 +292,7 @@ export const P23: Property = {
   id: "P23",
   title: "observability",
   requirements: ["R10.1", "R10.3"],
+  marks: [],
   program,
   mutants: [
     ObservabilityMutants.measuredBehindAuthentication,

@@ -223,6 +223,7 @@ export const P24: Property = {
   id: "P24",
   title: "health detail",
   requirements: ["R10.4"],
+  marks: [],
   program,
   mutants: [
     HealthMutants.neverForgiven,

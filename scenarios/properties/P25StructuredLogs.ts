@@ -245,6 +245,7 @@ export const P25: Property = {
   id: "P25",
   title: "structured logs",
   requirements: ["R10.5", "R9.5"],
+  marks: [],
   program,
   mutants: [
     LogLineMutants.passwordsTold,

@@ -173,6 +173,7 @@ export const P26: Property = {
   id: "P26",
   title: "activity log",
   requirements: ["R9.5", "R10.2"],
+  marks: [],
   program: (parts) =>
     Effect.scoped(
       Effect.gen(function* () {

@@ -261,6 +261,7 @@ export const P27: Property = {
   id: "P27",
   title: "degradation",
   requirements: ["R5.2", "R10.4"],
+  marks: [],
   program,
   mutants: [
     MemoryMutants.nothingRecalled,

@@ -109,7 +109,7 @@ describe("muster replay", () => {
       const file = join(yield* temporaryFolder, "holds.json")
       const report: CheckReport = {
         tool: "muster",
-        format: 2,
+        format: 3,
         version: "test",
         seed: 0,
         strategy: "portfolio",
