@@ -53,8 +53,9 @@ export const PropertyReport = Schema.Struct({
   id: Schema.String,
   title: Schema.String,
   requirements: Schema.Array(Schema.String),
-  /** `interrupted`: it held in the runs so far. */
-  status: Schema.Literals(["holds", "failed", "interrupted"]),
+  /** `interrupted`: it held in the runs so far; `skipped`: it was not run, for the reason given. */
+  status: Schema.Literals(["holds", "failed", "interrupted", "skipped"]),
+  reason: Schema.optionalKey(Schema.String),
   runs: Schema.Int,
   steps: Schema.Int,
   /** Virtual time of all runs together, milliseconds. */
@@ -80,6 +81,10 @@ export const CheckReport = Schema.Struct({
   /** Version of this format. */
   format: Schema.Literal(3),
   version: Schema.String,
+  /** `real`: against a running console, where a seed gives the workload and nothing else. */
+  world: Schema.Literals(["sim", "real"]),
+  /** What this world does not control; empty in the simulator. */
+  uncontrolled: Schema.Array(Schema.String),
   /** The first seed. */
   seed: Schema.Int,
   /** Runs of each property at most, all shards together; absent when only the time was limited. */

@@ -57,7 +57,15 @@ export const check = Command.make("check", flags, ({ all, ids, json, mutant, wor
     const reports: Array<PropertyReport> = []
     const ended = yield* Effect.result(checkAll(over, subjects, { ...options, stop: interruption.asked }, reports))
     // Also after an error or an interruption: what was done is done.
-    const report: CheckReport = { tool: "muster", format: 3, version, ...described, properties: reports }
+    const report: CheckReport = {
+      tool: "muster",
+      format: 3,
+      version,
+      world: "sim",
+      uncontrolled: [],
+      ...described,
+      properties: reports
+    }
     yield* write(report)
     const { isInterrupted } = yield* Effect.fromResult(ended)
     if (isInterrupted) return yield* interruption.end
@@ -141,7 +149,7 @@ const checkAll = Effect.fnUntraced(function* (
   return { isInterrupted: false }
 })
 
-const statuses = { holds: "holds ", failed: "FAILED", interrupted: "ended " } as const
+const statuses = { holds: "holds ", failed: "FAILED", interrupted: "ended ", skipped: "skipped" } as const
 
 const tell = (report: PropertyReport) =>
   Effect.gen(function* () {

@@ -110,6 +110,8 @@ describe("muster replay", () => {
       const report: CheckReport = {
         tool: "muster",
         format: 3,
+        world: "sim",
+        uncontrolled: [],
         version: "test",
         seed: 0,
         strategy: "portfolio",
