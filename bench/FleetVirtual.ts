@@ -1,48 +1,88 @@
-/** The whole console in the simulator under a steady load: how much virtual time passes in a real second. */
+/** The whole console in the simulator under a steady load: how much virtual time passes in a second, and on what it goes. */
 import { Effect } from "effect"
 import { parts } from "../core/Console.ts"
-import * as Sim from "../sim/Sim.ts"
+import { nodeLinks } from "../scenarios/faults/NodeLinks.ts"
 import * as World from "../scenarios/World.ts"
+import * as Sim from "../sim/Sim.ts"
+import type { StepRecord } from "../sim/Trace.ts"
 import { type Benchmark, timed } from "./Benchmark.ts"
 
-const load = { nodes: 100, programs: 4, clients: 100, pollMs: 5_000, changeEveryMs: 1_000, seconds: 60 } as const
+const load = { nodes: 100, programs: 4, clients: 100, pollMs: 5_000, changeEveryMs: 1_000 } as const
 
-const program = Effect.gen(function* () {
-  const names = Array.from({ length: load.nodes }, (_, i) => `node-${i}`)
-  const programs = Array.from({ length: load.programs }, (_, i) => World.steady("app", `p${i}`))
-  const options = {
-    ...World.consoleOptions,
-    hub: { ...World.consoleOptions.hub, clientsMax: load.clients, heartbeatIntervalMs: 15_000 },
-    session: { ...World.consoleOptions.session, heartbeatIntervalMs: 15_000, heartbeatTimeoutMs: 30_000 },
-    fleet: {
-      ...World.consoleOptions.fleet,
-      poll: { intervalMs: load.pollMs, jitter: 0.1, concurrency: 16, concurrencyDown: 4 }
+const seconds = { measured: 60, told: 10 } as const
+
+const program = (forSeconds: number, hasFaults: boolean) =>
+  Effect.gen(function* () {
+    const names = Array.from({ length: load.nodes }, (_, i) => `node-${i}`)
+    const programs = Array.from({ length: load.programs }, (_, i) => World.steady("app", `p${i}`))
+    const options = {
+      ...World.consoleOptions,
+      hub: { ...World.consoleOptions.hub, clientsMax: load.clients, heartbeatIntervalMs: 15_000 },
+      session: { ...World.consoleOptions.session, heartbeatIntervalMs: 15_000, heartbeatTimeoutMs: 30_000 },
+      fleet: {
+        ...World.consoleOptions.fleet,
+        poll: { intervalMs: load.pollMs, jitter: 0.1, concurrency: 16, concurrencyDown: 4 }
+      }
     }
-  }
-  const world = yield* World.make({ nodes: Object.fromEntries(names.map((name) => [name, programs])), options, parts })
-  for (let i = 0; i < load.clients; i++) {
-    const client = yield* world.connect(`client-${i}`)
-    yield* Effect.forkScoped(client.read)
-  }
-  for (let second = 0; second < load.seconds; second++) {
-    yield* Effect.sleep(load.changeEveryMs)
-    const node = names[second % names.length] ?? ""
-    yield* world.supervisords[node]?.kill("app", "p0") ?? Effect.void
-  }
-}).pipe(Effect.scoped)
+    const nodes = Object.fromEntries(names.map((name) => [name, programs]))
+    const world = yield* World.make({ nodes, options, parts })
+    if (hasFaults) yield* nodeLinks(world.network, names)
+    for (let i = 0; i < load.clients; i++) {
+      const client = yield* world.connect(`client-${i}`)
+      yield* Effect.forkScoped(client.read)
+    }
+    for (let second = 0; second < forSeconds; second++) {
+      yield* Effect.sleep(load.changeEveryMs)
+      const node = names[second % names.length] ?? ""
+      yield* world.supervisords[node]?.kill("app", "p0") ?? Effect.void
+    }
+  }).pipe(Effect.scoped)
 
 const stepsMax = 100_000_000
 
-export const fleetVirtual: Benchmark = {
-  name: "fleet-virtual",
+const sharesShown = 6
+
+const run = (forSeconds: number, hasFaults: boolean, record: boolean) => {
+  const result = Sim.run(program(forSeconds, hasFaults), { seed: 1, stepsMax, record })
+  if (result.outcome !== "done") throw new Error(`bench: ${result.message}`)
+  return result
+}
+
+/** Which functions of the program the steps were taken in, the most first. */
+const sharesOf = (trace: ReadonlyArray<StepRecord>): string => {
+  const steps = new Map<string, number>()
+  let total = 0
+  for (const { name, steps: taken } of trace) {
+    const of = name.replace(/ \(.*$/, "")
+    steps.set(of, (steps.get(of) ?? 0) + taken)
+    total += taken
+  }
+  return Array.from(steps)
+    .toSorted(([, a], [, b]) => b - a)
+    .slice(0, sharesShown)
+    .map(([of, taken]) => `${of === "" ? "no name" : of} ${Math.round((100 * taken) / total)} %`)
+    .join(", ")
+}
+
+const benchmark = (name: string, hasFaults: boolean): Benchmark => ({
+  name,
   what:
     `the console with ${load.nodes} nodes of ${load.programs} processes polled every ${load.pollMs / 1_000} s, ` +
-    `${load.clients} clients, a change a second`,
+    `${load.clients} clients, a change a second${hasFaults ? ", and links to the nodes that fail" : ""}`,
   target: "at least 500 virtual seconds a second",
   met: ({ value }) => value >= 500,
   measure: Effect.sync(() => {
-    const { ms, value } = timed(() => Sim.run(program, { seed: 1, stepsMax }))
-    if (value.outcome !== "done") throw new Error(`bench: ${value.message}`)
+    const { ms, value } = timed(() => run(seconds.measured, hasFaults, false))
+    const virtualSeconds = value.virtualMs / 1_000
+    console.log(
+      `  ${Math.round(value.steps / virtualSeconds)} steps for a virtual second, ` +
+        `${((ms * 1_000) / value.steps).toFixed(2)} µs for a step; steps by the function that takes them, of a ` +
+        `recorded run of ${seconds.told} s: ${sharesOf(run(seconds.told, hasFaults, true).trace)}`
+    )
     return { value: value.virtualMs / ms, unit: "virtual s/s" }
   })
-}
+})
+
+export const fleetVirtual = benchmark("fleet-virtual", false)
+
+export const fleetVirtualFaults = benchmark("fleet-virtual-faults", true)

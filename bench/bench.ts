@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import type { Benchmark } from "./Benchmark.ts"
 import { broadcast } from "./Broadcast.ts"
 import { clientMemory } from "./ClientMemory.ts"
-import { fleetVirtual } from "./FleetVirtual.ts"
+import { fleetVirtual, fleetVirtualFaults } from "./FleetVirtual.ts"
 import { emptyRun, kernelSteps, simulatedVsEffect } from "./Kernel.ts"
 import { nodesFifty, nodesFiftyVirtual } from "./NodesFifty.ts"
 import { nodesP99 } from "./NodesP99.ts"
@@ -16,6 +16,7 @@ const benchmarks: ReadonlyArray<Benchmark> = [
   simulatedVsEffect,
   emptyRun,
   fleetVirtual,
+  fleetVirtualFaults,
   poll1000,
   nodesFiftyVirtual,
   nodesFifty,

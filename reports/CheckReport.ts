@@ -6,7 +6,7 @@ import { Picture } from "../sim/Picture.ts"
 import type { FailureReport as FailedRun, PoolCheckResult } from "../sim/Workers.ts"
 
 export const FailureReport = Schema.Struct({
-  /** Replays the run as it was found: `muster replay TOKEN`. */
+  /** Replays the run as it was found: `muster replay TOKEN`; "" in the real world, where no run comes back. */
   token: Schema.String,
   message: Schema.String,
   /** How many runs it took. */
@@ -44,7 +44,7 @@ export const DepthBound = Schema.Struct({
   /** k: decision points of a run at most. */
   points: Schema.Int,
   /** 0 to 1. */
-  missedAtMost: Schema.Number
+  missedAtMost: Schema.Finite
 })
 export type DepthBound = typeof DepthBound.Type
 
@@ -53,16 +53,21 @@ export const PropertyReport = Schema.Struct({
   id: Schema.String,
   title: Schema.String,
   requirements: Schema.Array(Schema.String),
-  /** `interrupted`: it held in the runs so far; `skipped`: it was not run, for the reason given. */
+  /**
+   * `interrupted`: it held in the runs so far; `skipped`: it was not run, for the reason given. One that holds has a
+   * reason where a part of it was not run, which happens in the real world only.
+   */
   status: Schema.Literals(["holds", "failed", "interrupted", "skipped"]),
   reason: Schema.optionalKey(Schema.String),
   runs: Schema.Int,
   steps: Schema.Int,
   /** Virtual time of all runs together, milliseconds. */
   virtualMs: Schema.Int,
+  /** Of shards that were merged: of the one that took longest. */
   wallMs: Schema.Int,
+  /** Of shards that were merged: of the one that saw most, as two shards may have seen the same. */
   distinctTraces: Schema.Int,
-  /** Digest of the traces of all runs. */
+  /** Digest of the traces of all runs; of shards that were merged, of their digests. */
   traceHash: Schema.String,
   /** How often each kind of fault was injected in all runs. */
   faults: Schema.Record(Schema.String, Schema.Int),
@@ -93,6 +98,8 @@ export const CheckReport = Schema.Struct({
   strategy: Schema.String,
   /** Which part of the seeds this was: the first of four is `1/4`. */
   shard: Schema.optionalKey(Schema.String),
+  /** How many shards were merged into this; absent when none were. */
+  shards: Schema.optionalKey(Schema.Int),
   /** In the order in which they were checked; those that an interruption left out are not there. */
   properties: Schema.Array(PropertyReport)
 })
@@ -117,6 +124,7 @@ export const propertyReport = (
   faults: Object.fromEntries(result.faults),
   sometimes: Object.fromEntries(result.sometimes),
   unreached: unreachedOf(property, result),
+  ...(result.bounds.length === 0 ? {} : { bounds: result.bounds }),
   ...(result.failure === undefined ? {} : { failure: failureReport(result.failure) })
 })
 
@@ -124,7 +132,7 @@ const unreachedOf = ({ marks }: Property, { sometimes }: PoolCheckResult): Reado
   marks.filter((mark) => !sometimes.has(mark))
 
 const failureReport = (failed: FailedRun): FailureReport => {
-  const { deviations, message, run, seed, shrunk, steps, story, strategy, token, traceHash } = failed
+  const { deviations, message, picture, run, seed, shrunk, steps, story, strategy, token, traceHash } = failed
   const less =
     shrunk === undefined
       ? {}
@@ -134,14 +142,18 @@ const failureReport = (failed: FailedRun): FailureReport => {
           shrunkDeviations: shrunk.deviations,
           minimal: shrunk.minimal
         }
-  return { token, message, run, seed, strategy, steps, deviations, traceHash, ...less, story }
+  return { token, message, run, seed, strategy, steps, deviations, traceHash, ...less, story, picture }
 }
 
 /** Longer lines are broken when they are pasted into some terminals and chats. */
 const lineMax = 200
 
-/** The line that replays a failure: the shrunk run if its token fits, else the run as found, to be shrunk again. */
-const replayLine = ({ shrunkToken, token }: FailureReport): string => {
+/**
+ * The line that replays a failure: the shrunk run if its token fits, else the run as found, to be shrunk again.
+ * Undefined when there is no token.
+ */
+export const replayLine = ({ shrunkToken, token }: FailureReport): string | undefined => {
+  if (token === "") return undefined
   const asFound = `replay: npx muster replay ${token}`
   if (shrunkToken === undefined) return asFound
   const lines = [`replay: npx muster replay ${shrunkToken}`, `${asFound} --shrink`]
@@ -150,4 +162,4 @@ const replayLine = ({ shrunkToken, token }: FailureReport): string => {
 
 /** What is told about a failure: what went wrong, how it came about, and how to see it again. */
 export const failureLines = (failure: FailureReport): string =>
-  [failure.message, ...(failure.story === "" ? [] : [failure.story]), replayLine(failure)].join("\n")
+  [failure.message, failure.story, replayLine(failure) ?? ""].filter((part) => part !== "").join("\n")

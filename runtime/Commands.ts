@@ -28,6 +28,8 @@ const loaders = {
   replay: async () => (await import("./commands/Replay.ts")).replay,
   explore: async () => (await import("./commands/Explore.ts")).explore,
   mutants: async () => (await import("./commands/Mutants.ts")).mutants,
+  report: async () => (await import("./commands/Report.ts")).report,
+  regressions: async () => (await import("./commands/Regressions.ts")).regressions,
   scenarios: async () => (await import("./commands/Scenarios.ts")).scenarios
 } as const
 
@@ -85,6 +87,8 @@ const withAll = async () =>
         await loaders.replay(),
         await loaders.explore(),
         await loaders.mutants(),
+        await loaders.regressions(),
+        await loaders.report(),
         await loaders.scenarios()
       ]
     }

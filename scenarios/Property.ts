@@ -2,7 +2,7 @@
  * A property: a claim about the console, checked over generated workloads, schedules and faults in the simulator, and
  * mutants, wrong versions of what it guards, that it must catch.
  */
-import { Effect, Schema } from "effect"
+import { Cause, Effect, Schema } from "effect"
 import type { ConsoleParts } from "../core/Console.ts"
 import { eventually as inTime, NotInTime } from "../sim/Program.ts"
 import type { RunContext } from "../sim/RunContext.ts"
@@ -35,6 +35,12 @@ export interface Property {
   readonly program: (parts: ConsoleParts) => Effect.Effect<void, Violation, RunContext>
   readonly mutants: ReadonlyArray<Mutant>
 }
+
+/** Why something failed, without the stacks that only runs have whose story is kept. */
+export const causeText = (cause: Cause.Cause<unknown>): string =>
+  Cause.prettyErrors(cause)
+    .map(({ message, name }) => `${name}: ${message}`)
+    .join("; ")
 
 export const violated = (message: string): Effect.Effect<never, Violation> => Effect.fail(new Violation({ message }))
 

@@ -4,6 +4,8 @@
  */
 import { Effect, Result, Schema } from "effect"
 import { parts } from "../core/Console.ts"
+import { Marks } from "../core/Marks.ts"
+import { RunContext } from "../sim/RunContext.ts"
 import { shrink } from "../sim/Shrink.ts"
 import * as Sim from "../sim/Sim.ts"
 import { systematic } from "../sim/strategies/Systematic.ts"
@@ -42,8 +44,11 @@ const names = (known: ReadonlyArray<{ readonly id: string }>): string => known.m
 
 const unknown = (message: string) => Result.fail(new UnknownName({ message }))
 
+/** What the console says that it has reached counts like what the scenario says by `sometimes`. */
 const programOf = ({ mutant, property }: Subject) =>
-  property.program(mutant === undefined ? parts : mutant.mutate(parts))
+  RunContext.use(({ reach }) =>
+    Effect.provideService(property.program(mutant === undefined ? parts : mutant.mutate(parts)), Marks, reach)
+  )
 
 /** All properties and mutants, for threads to run. */
 const programs = Workers.programs(import.meta.url, (name) =>
@@ -119,6 +124,13 @@ export interface Replayed {
   readonly run: Sim.RunResult<void, Violation>
   readonly shrunk: Sim.RunResult<void, Violation> | undefined
 }
+
+/** A run of the subject by the choices of a token, whether or not they give the token's own trace. */
+export const retrace = (
+  subject: Subject,
+  token: string
+): Result.Result<Sim.RunResult<void, Violation>, Sim.TokenError> =>
+  Sim.retrace(programOf(subject), token, { name: subject.name, ...leaksOf(subject), stepsMax })
 
 /** The run of a token again. */
 export const replay = (

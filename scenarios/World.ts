@@ -3,7 +3,6 @@
  * supervisord nodes and modelled clients.
  */
 import {
-  Cause,
   Context,
   Deferred,
   Effect,
@@ -54,6 +53,7 @@ import * as HubClient from "./peers/HubClient.ts"
 import * as Supervisord from "./peers/Supervisord.ts"
 import type { ProgramSpec } from "./peers/SupervisordState.ts"
 import { preparedDatabase } from "./PreparedDatabase.ts"
+import { causeText } from "./Property.ts"
 import * as SimProcessStats from "./ports/SimProcessStats.ts"
 import * as SimSecrets from "./ports/SimSecrets.ts"
 import * as SimSignals from "./ports/SimSignals.ts"
@@ -67,6 +67,8 @@ export interface WorldOptions {
    * `configText`.
    */
   readonly config?: string
+  /** Other files on the disk of the console, by path. */
+  readonly otherFiles?: Readonly<Record<string, string>>
   readonly network?: Partial<Network.NetworkOptions>
   readonly parts: ConsoleParts
   /** What is in the database at the start; `[]` for a first start. See `PreparedDatabase`. */
@@ -292,7 +294,7 @@ export const make = Effect.fnUntraced(function* (
   world: WorldOptions
 ): Effect.fn.Return<World, never, RunContext | Scope.Scope> {
   const { config, keepsLines = false, network: networkOptions = {}, nodes, options = consoleOptions } = world
-  const { prepared = preparedDatabase } = world
+  const { otherFiles = {}, prepared = preparedDatabase } = world
   const network = yield* Layer.build(Network.layer(networkOptions))
   const supervisords: Record<string, Supervisord.Supervisord> = {}
   for (const [host, programs] of Object.entries(nodes)) {
@@ -309,13 +311,14 @@ export const make = Effect.fnUntraced(function* (
   if (config !== undefined) {
     yield* Effect.orDie(Effect.andThen(files.makeDirectory("/etc"), files.writeFileString(configFile, config)))
   }
+  for (const [path, text] of Object.entries(otherFiles)) yield* Effect.orDie(files.writeFileString(path, text))
   const errors: Array<string> = []
   const lines: Array<string> = []
   const collector = Logger.make<unknown, void>((logged) => {
     const { cause, logLevel, message } = logged
     // Fibers are counted over the whole process: their numbers are not of this run.
     if (keepsLines) lines.push(formatJson(logged, { traces: false }).replace(/"fiber":"#\d+"/, '"fiber":"#0"'))
-    if (logLevel === "Error" || logLevel === "Fatal") errors.push(`${String(message)} ${Cause.pretty(cause)}`.trim())
+    if (logLevel === "Error" || logLevel === "Fatal") errors.push(`${String(message)} ${causeText(cause)}`.trim())
   })
   const ports = Layer.mergeAll(
     SimHttpServer.layer({ host: "console", port: 80 }),

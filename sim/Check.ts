@@ -1,6 +1,8 @@
 /** Many runs of a program until one does not end well, and that one examined: done again, shrunk, and told. */
 import type { Effect } from "effect"
 import { firstDifference } from "./Difference.ts"
+import type { Picture } from "./Picture.ts"
+import { pictureOf } from "./PictureOf.ts"
 import type { RunContext } from "./RunContext.ts"
 import { execute } from "./Run.ts"
 import type { RunOptions, RunResult } from "./Run.ts"
@@ -32,6 +34,8 @@ export interface Failure<A, E> extends RunResult<A, E> {
   readonly minimal: boolean
   /** Numbered steps in the words of the program: of the shrunk run if there is one. */
   readonly story: string
+  /** The same run to be drawn. */
+  readonly picture: Picture
 }
 
 export interface CheckResult<A, E> extends SweepCounts {
@@ -82,14 +86,9 @@ export const examine = <A, E>(
   const again = () => execute(program, { ...runOptions(options), seed, strategy, record: "story" })
   const first = again()
   if (report.unstable !== undefined || first.traceHash !== report.traceHash) {
-    return {
-      ...unstable(report.message, first, again()),
-      run,
-      shrunk: undefined,
-      candidates: 0,
-      minimal: false,
-      story: ""
-    }
+    const found = unstable(report.message, first, again())
+    const picture = pictureOf(found)
+    return { ...found, run, shrunk: undefined, candidates: 0, minimal: false, story: "", picture }
   }
   const shrunk = options.shrink === false ? undefined : shrink(program, first, runOptions(options))
   return {
@@ -100,7 +99,8 @@ export const examine = <A, E>(
     shrunk: shrunk?.run,
     candidates: shrunk?.candidates ?? 0,
     minimal: shrunk?.minimal ?? false,
-    story: story(shrunk?.run ?? first)
+    story: story(shrunk?.run ?? first),
+    picture: pictureOf(shrunk?.run ?? first)
   }
 }
 

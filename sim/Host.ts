@@ -35,7 +35,7 @@ export const make = (name: string): Effect.Effect<Host, never, RunContext> =>
     const actions = new Set<Effect.Effect<void>>()
     /** What ends the runs under way when the host crashes. */
     const running = new Set<Effect.Effect<unknown>>()
-    let number = context.newHost()
+    let number = context.newHost(name)
 
     const run = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | Crashed, R> =>
       Effect.uninterruptibleMask((restore) =>
@@ -67,10 +67,10 @@ export const make = (name: string): Effect.Effect<Host, never, RunContext> =>
 
     const crashNow = Effect.gen(function* () {
       context.fault("crash")
-      context.tell(() => `fault: ${name} crashes`)
+      context.tell(() => `fault: ${name} crashes`, { kind: "fault", from: name })
       context.killHost(number)
       // What starts from here on, while the actions are done, finds the host up again.
-      number = context.newHost()
+      number = context.newHost(name)
       const ending = Array.from(running)
       running.clear()
       yield* Effect.forEach(actions, (action) => action, { discard: true })

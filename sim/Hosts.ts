@@ -3,12 +3,17 @@ export class Hosts {
   /** Host by number of the fiber; empty until the first fiber enters a host, to cost nothing where there is none. */
   private readonly byFiber: Array<number> = []
   private readonly dead = new Set<number>()
+  private readonly names = [""]
   private used = false
-  private count = 0
 
   /** The number of a new host. */
-  add(): number {
-    return ++this.count
+  add(name: string): number {
+    return this.names.push(name) - 1
+  }
+
+  /** Names of the hosts that fibers 0 .. below `fibers` belong to; "" is the scenario. */
+  namesOf(fibers: number): ReadonlyArray<string> {
+    return Array.from({ length: fibers }, (_, fiber) => this.names[this.hostOf(fiber)] ?? "")
   }
 
   /** A fiber belongs to the host of the one that forked it. */

@@ -6,6 +6,7 @@ import type { Effect } from "effect"
 import { Schema } from "effect"
 import { examine } from "./Check.ts"
 import { describeError } from "./DescribeError.ts"
+import type { Picture } from "./Picture.ts"
 import type { RunContext } from "./RunContext.ts"
 import type { Outcome, RunOptions, RunResult } from "./Run.ts"
 import type { PlannedRun } from "./Strategy.ts"
@@ -80,6 +81,8 @@ export interface FailureReport {
   readonly shrunk: ShrunkReport | undefined
   /** Numbered steps in the words of the program: of the shrunk run if there is one. */
   readonly story: string
+  /** The same run to be drawn. */
+  readonly picture: Picture
 }
 
 export interface ShrunkReport {
@@ -131,7 +134,7 @@ const doRuns = (program: Program, { before, runs, ...options }: RunsJob): Readon
 
 const doExamine = (program: Program, { planned, report, run, shrink, ...options }: ExamineJob): Answer => {
   const failure = examine(program, { planned, report, run }, { ...runOptions(options), shrink })
-  const { candidates, minimal, outcome, seed, shrunk, story, strategy } = failure
+  const { candidates, minimal, outcome, picture, seed, shrunk, story, strategy } = failure
   return {
     kind: "examine",
     failure: {
@@ -141,7 +144,8 @@ const doExamine = (program: Program, { planned, report, run, shrink, ...options 
       seed,
       strategy,
       shrunk: shrunk === undefined ? undefined : { ...told(shrunk), minimal, candidates },
-      story
+      story,
+      picture
     }
   }
 }

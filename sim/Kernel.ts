@@ -68,6 +68,8 @@ export class Kernel implements Scheduler.Scheduler {
   readonly reached = new Map<string, number>()
   readonly faults = new Map<string, number>()
   readonly notes = new Map<string, string>()
+  /** What is outside of the simulation and has to be let go when the run is over. */
+  readonly releases: Array<() => void> = []
   readonly held = new Set<Held>()
   readonly lineage = new Lineage()
   readonly hosts = new Hosts()
@@ -424,7 +426,7 @@ export class Kernel implements Scheduler.Scheduler {
     if (due.fiber.pollUnsafe() !== undefined) return false
     const number = this.numberOf(due.fiber)
     count(this.faults, "interrupted")
-    this.recorder?.tell(this.place(), `fault: ${describeFiber(number, due.fiber)} is interrupted`)
+    this.recorder?.tell(this.place(), `fault: ${describeFiber(number, due.fiber)} is interrupted`, { kind: "fault" })
     if (due.fiber === fiber) {
       fiber.interruptUnsafe()
       return false

@@ -9,6 +9,7 @@ import type { Kernel } from "./Kernel.ts"
 import { RunContext } from "./RunContext.ts"
 import type { Ratio } from "./Rules.ts"
 import { makeTracer } from "./SimTracer.ts"
+import type { Topic } from "./Trace.ts"
 
 /** The wall clock of every run starts here: 2026-01-01T00:00:00Z. The monotonic clock starts at 0. */
 export const epochMs = 1_767_225_600_000
@@ -37,8 +38,8 @@ const runContext = (kernel: Kernel): RunContext["Service"] => ({
   chance: (stream: DrawnStream, { den, num }: Ratio) => kernel.choices.choose(stream, den) >= den - num,
   fault: (kind: string) => count(kernel.faults, kind),
   reach: (name: string) => count(kernel.reached, name),
-  tell: (what: () => string) => {
-    kernel.recorder?.tell(kernel.place(), told(what))
+  tell: (what: () => string, topic?: Topic) => {
+    kernel.recorder?.tell(kernel.place(), told(what), topic)
   },
   note: (name: string, value: string) => void kernel.notes.set(name, value),
   hold: (kind: string, what: string) => kernel.hold(kind, what),
@@ -53,10 +54,11 @@ const runContext = (kernel: Kernel): RunContext["Service"] => ({
     }
   },
   interruptAfter: (fiber: AnyFiber, steps: number) => kernel.interruptAfter(fiber, steps),
-  newHost: () => kernel.hosts.add(),
+  newHost: (name: string) => kernel.hosts.add(name),
   enterHost: (host: number) => kernel.enterHost(host),
   killHost: (host: number) => kernel.killHost(host),
   always: (invariant: Invariant) => kernel.invariants.add(invariant),
+  atEnd: (release: () => void) => void kernel.releases.push(release),
   steps: () => kernel.steps,
   defects: () => kernel.fibers.defects()
 })
@@ -74,7 +76,7 @@ const told = (what: () => string): string => {
 const storyLogger = (kernel: Kernel) =>
   Logger.make<unknown, void>(({ logLevel, message }) => {
     const text = (Array.isArray(message) ? message : [message]).map(String).join(" ")
-    kernel.recorder?.tell(kernel.place(), `log ${logLevel.toLowerCase()}: ${text}`)
+    kernel.recorder?.tell(kernel.place(), `log ${logLevel.toLowerCase()}: ${text}`, { kind: "log" })
   })
 
 const clock = (kernel: Kernel): Clock.Clock => {

@@ -30,7 +30,7 @@ export const PictureEvent = Schema.Struct({
   kind: EventKind,
   /** Steps of the run before it. */
   step: Schema.Int,
-  atMs: Schema.Number,
+  atMs: Schema.Finite,
   /** Index of a lane; -1 when it belongs to none. */
   lane: Schema.Int,
   text: Schema.String,
@@ -47,7 +47,7 @@ export const Picture = Schema.Struct({
   /** What went wrong; "" when the outcome is `done`. */
   message: Schema.String,
   steps: Schema.Int,
-  virtualMs: Schema.Number,
+  virtualMs: Schema.Finite,
   /** Choices that were not the dullest. */
   deviations: Schema.Int,
   traceHash: Schema.String,

@@ -17,7 +17,7 @@ export const chance = (stream: DrawnStream, ratio: Ratio): Effect.Effect<boolean
 export const fault = (kind: string): Effect.Effect<void, never, RunContext> =>
   RunContext.useSync((context) => {
     context.fault(kind)
-    context.tell(() => `fault: ${kind}`)
+    context.tell(() => `fault: ${kind}`, { kind: "fault" })
   })
 
 /** Marks that this place was reached. A sweep counts its marks, and shows those that never were. */

@@ -3,7 +3,7 @@ import type { AnyFiber } from "./Fibers.ts"
 import { fiberName } from "./FiberName.ts"
 import { describeSite, siteOf } from "./Sites.ts"
 import type { Site } from "./Sites.ts"
-import type { BirthRecord, Place, StepRecord, SwitchRecord, Told } from "./Trace.ts"
+import type { BirthRecord, Place, StepRecord, SwitchRecord, Told, Topic } from "./Trace.ts"
 
 /** Operations kept in all; a longer run is told without those that come later. */
 const operationsMax = 50_000
@@ -56,8 +56,8 @@ export class Recorder {
     this.switches.push({ ...place, ...what })
   }
 
-  tell(place: Place, text: string): void {
-    this.told.push({ ...place, text })
+  tell(place: Place, text: string, topic?: Topic): void {
+    this.told.push(topic === undefined ? { ...place, text } : { ...place, text, topic })
   }
 
   /** A fiber was started; `place.fiber` is the one that started it, `isRunning` unless another runs on its stack. */
@@ -66,7 +66,7 @@ export class Recorder {
     const site = (last !== undefined && last.at !== "" ? last : asked) ?? unknownSite
     this.startSites.set(number, site)
     if (isRunning) this.operations.push({ fiber: parent, site: { ...site, what: `starts fiber ${number}` } })
-    else this.births.push({ ...place, child: number })
+    this.births.push({ ...place, child: number, isAside: !isRunning })
   }
 
   /** What a fiber waits in, if it waits: `in Queue.take at file.ts:3:7`, as far as it is known; else "". */

@@ -2,7 +2,7 @@
 import { type Effect, Result } from "effect"
 import type { RunContext } from "./RunContext.ts"
 import { execute, positiveInteger } from "./Run.ts"
-import type { RunOptions, RunResult } from "./Run.ts"
+import type { ExecuteOptions, RunOptions, RunResult } from "./Run.ts"
 import { decodeScript } from "./Script.ts"
 import { planners, strategyNamed } from "./strategies/Strategies.ts"
 import { formatToken, parseToken, TokenError, tokenName } from "./Token.ts"
@@ -27,29 +27,40 @@ export const replay = <A, E>(
     if (tokenName(name) !== parsed.name) {
       return refuse(`the token is of ${parsed.name}, not of ${tokenName(name)}`)
     }
-    const strategy = strategyNamed(parsed.strategy)
-    if (strategy === undefined) {
-      const known = planners.map((planner) => planner.name).join(", ")
-      return refuse(`the token's strategy ${parsed.strategy} is unknown; this version has ${known}`)
-    }
-    const script = parsed.script === undefined ? undefined : decodeScript(parsed.script)
-    if (parsed.script !== undefined && script === undefined) {
-      return refuse("the token's last part, its choices, cannot be read: it is cut off or mistyped")
-    }
     // The steps of the token are the limit: a run that reached its limit ends there again, any other is done by then.
     const stepsMax = Math.max(1, Math.min(parsed.steps, until ?? Infinity))
-    const result = execute(program, {
-      seed: parsed.seed,
-      strategy,
-      stepsMax,
-      name,
-      leaks,
-      record: "story",
-      ...(script === undefined ? {} : { script })
+    return Result.flatMap(choicesOf(parsed), (choices) => {
+      const result = execute(program, { ...choices, stepsMax, name, leaks, record: "story" })
+      if (until !== undefined && until < parsed.steps) return Result.succeed(result)
+      return result.token === formatToken(parsed) ? Result.succeed(result) : refuse(describeDifference(parsed, result))
     })
-    if (until !== undefined && until < parsed.steps) return Result.succeed(result)
-    return result.token === formatToken(parsed) ? Result.succeed(result) : refuse(describeDifference(parsed, result))
   })
+
+/**
+ * A run by the seed, the strategy and the choices of a token, whether or not its trace is the token's: of a program that
+ * is not quite the same any more. It is not recorded.
+ */
+export const retrace = <A, E>(
+  program: Effect.Effect<A, E, RunContext>,
+  token: string,
+  options: Pick<RunOptions, "leaks" | "name" | "stepsMax"> = {}
+): Result.Result<RunResult<A, E>, TokenError> =>
+  Result.map(Result.flatMap(parseToken(token), choicesOf), (choices) => execute(program, { ...options, ...choices }))
+
+/** What a token says of the choices of its run. */
+const choicesOf = (token: Token): Result.Result<Pick<ExecuteOptions, "seed" | "strategy" | "script">, TokenError> => {
+  const { seed } = token
+  const strategy = strategyNamed(token.strategy)
+  if (strategy === undefined) {
+    const known = planners.map((planner) => planner.name).join(", ")
+    return refuse(`the token's strategy ${token.strategy} is unknown; this version has ${known}`)
+  }
+  if (token.script === undefined) return Result.succeed({ seed, strategy })
+  const script = decodeScript(token.script)
+  return script === undefined
+    ? refuse("the token's last part, its choices, cannot be read: it is cut off or mistyped")
+    : Result.succeed({ seed, strategy, script })
+}
 
 const refuse = (message: string): Result.Result<never, TokenError> => Result.fail(new TokenError({ message }))
 

@@ -53,7 +53,7 @@ export const make = <Point>(options: {
           if (verdict._tag === "pass") continue
           const what = verdict._tag === "fail" ? verdict.code : verdict._tag
           context.fault(`${options.service} ${what}`)
-          context.tell(() => `${options.service}: ${what} ${options.describe(point)}`)
+          context.tell(() => `${options.service}: ${what} ${options.describe(point)}`, { kind: "fault" })
           return verdict
         }
         return pass

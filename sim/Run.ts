@@ -54,6 +54,8 @@ export interface RunResult<A, E> {
   readonly strategy: string
   /** Operations at which the scheduler was asked. */
   readonly steps: number
+  /** Fibers that were started, the root included. */
+  readonly fibers: number
   /** Points at which the schedule could have gone another way. */
   readonly decisions: number
   /** Virtual time that passed, milliseconds. */
@@ -82,8 +84,10 @@ export interface RunResult<A, E> {
   readonly told: ReadonlyArray<Told>
   /** Choices of the schedule that were not the dullest, in words of fibers, when recorded. */
   readonly switches: ReadonlyArray<SwitchRecord>
-  /** Fibers started by one on whose stack another ran, when recorded; other starts are among the operations. */
+  /** Fibers that were started, when recorded. */
   readonly births: ReadonlyArray<BirthRecord>
+  /** Name of the host of each fiber, by its number, when recorded; "" is the scenario. */
+  readonly hosts: ReadonlyArray<string>
   /** What the run could have done otherwise, for strategies that learn from it. */
   readonly branches: Branches | undefined
 }
@@ -127,11 +131,16 @@ export const execute = <A, E>(
       left: [...leaksOf(kernel), ...takenPermits(semaphores, (host) => kernel.hosts.hasCrashed(host))]
     }
   }
+  const stackTraceLimit = Error.stackTraceLimit
   const { escape, value } = (() => {
     try {
+      // Nobody reads the stacks of a run whose story is not told, and Effect takes one for each call and each error.
+      if (record !== "story") Error.stackTraceLimit = 0
       return record === "story" ? withSites(() => trapped(body, inCharge)) : trapped(body, inCharge)
     } finally {
       underWay = false
+      Error.stackTraceLimit = stackTraceLimit
+      for (const release of kernel.releases) release()
     }
   })()
   const { left } = value
@@ -144,6 +153,7 @@ export const execute = <A, E>(
     seed,
     strategy: strategy.name,
     steps: kernel.steps,
+    fibers: kernel.lineage.size,
     decisions: kernel.choices.decisions,
     virtualMs: kernel.nowMs,
     traceHash: kernel.hash.digest,
@@ -163,13 +173,18 @@ export const execute = <A, E>(
     defects: kernel.fibers.defects(),
     leaks: left,
     deviations: kernel.choices.deviations,
-    trace: kernel.recorder?.stretches ?? [],
-    told: kernel.recorder?.told ?? [],
-    switches: kernel.recorder?.switches ?? [],
-    births: kernel.recorder?.births ?? [],
+    ...recordsOf(kernel),
     branches: strategy.branches?.()
   }
 }
+
+const recordsOf = ({ hosts, lineage, recorder }: Kernel) => ({
+  trace: recorder?.stretches ?? [],
+  told: recorder?.told ?? [],
+  switches: recorder?.switches ?? [],
+  births: recorder?.births ?? [],
+  hosts: recorder === undefined ? [] : hosts.namesOf(lineage.size)
+})
 
 const outcomeOf = (
   ended: { readonly ending: string; readonly exit: Exit.Exit<unknown, unknown> | undefined },

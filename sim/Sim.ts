@@ -42,7 +42,11 @@ export {
   sometimes,
   tell
 } from "./Program.ts"
-export { replay } from "./Replay.ts"
+export { pictureOf } from "./PictureOf.ts"
+export type { PictureOptions } from "./PictureOf.ts"
+export type { Picture } from "./Picture.ts"
+export type { DepthBound } from "./PctBounds.ts"
+export { replay, retrace } from "./Replay.ts"
 export type { ReplayOptions } from "./Replay.ts"
 export * as Rules from "./Rules.ts"
 export type { Ratio, Rule, Verdict as RuleVerdict } from "./Rules.ts"
@@ -53,7 +57,7 @@ export type { Chooser, Decision, Plan, Planner, Strategy } from "./Strategy.ts"
 export { plannerNamed, planners, strategyNamed } from "./strategies/Strategies.ts"
 export { swarm } from "./Swarm.ts"
 export { parseToken, TokenError } from "./Token.ts"
-export type { StepRecord, SwitchRecord, Told } from "./Trace.ts"
+export type { StepRecord, SwitchRecord, Told, Topic } from "./Trace.ts"
 
 /**
  * One run, synchronous. The program may draw from the run through `RunContext` (see `choose`, `sometimes`); a plain

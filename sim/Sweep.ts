@@ -3,6 +3,8 @@
  * counts; who does the runs, in which order and on how many threads, does not change its result.
  */
 import type { Effect } from "effect"
+import { PctBounds } from "./PctBounds.ts"
+import type { DepthBound } from "./PctBounds.ts"
 import type { RunContext } from "./RunContext.ts"
 import { execute, positiveInteger, safeInteger } from "./Run.ts"
 import type { ExecuteOptions, Outcome, RunResult } from "./Run.ts"
@@ -27,6 +29,7 @@ export interface RunReport {
   /** What went wrong; "" when nothing did. */
   readonly message: string
   readonly steps: number
+  readonly fibers: number
   readonly decisions: number
   readonly virtualMs: number
   readonly traceHash: string
@@ -49,15 +52,14 @@ export const doRun = <A, E>(
   options: Omit<ExecuteOptions, "seed" | "strategy" | "record">
 ): { readonly report: RunReport; readonly result: RunResult<A, E> } => {
   const result = execute(program, { ...options, seed, strategy })
-  const { branches, decisions, drawn, faults, message, outcome, sometimes, steps, traceHash, virtualMs } = result
+  const { drawn, outcome, traceHash } = result
+  const { branches, decisions, faults, fibers, message, sometimes, steps, virtualMs } = result
   const twice = index % doubleEvery === 0 || outcome !== "done"
   const again = twice ? execute(program, { ...options, seed, strategy }).traceHash : traceHash
   const unstable = again === traceHash ? undefined : again
   const draws = drawn.faults + drawn.workload + drawn.data > 0
-  return {
-    result,
-    report: { outcome, message, steps, decisions, virtualMs, traceHash, sometimes, faults, branches, draws, unstable }
-  }
+  const counted = { steps, fibers, decisions, virtualMs, traceHash, sometimes, faults }
+  return { result, report: { outcome, message, ...counted, branches, draws, unstable } }
 }
 
 /** What came of a sweep, but for its failure. */
@@ -71,6 +73,8 @@ export interface SweepCounts {
   readonly traceHash: string
   readonly sometimes: ReadonlyMap<string, number>
   readonly faults: ReadonlyMap<string, number>
+  /** What the runs by PCT say of bugs of depth 1, 2 and 3. */
+  readonly bounds: ReadonlyArray<DepthBound>
 }
 
 /** The run that ended a sweep. */
@@ -90,6 +94,7 @@ export class Sweep {
   readonly faults = new Map<string, number>()
   private readonly runs: number
   private readonly plan: Plan
+  private readonly bounds = new PctBounds()
   private readonly traces = new Set<string>()
   private readonly digest = new TraceHash()
   private round: ReadonlyArray<PlannedRun> = []
@@ -127,6 +132,7 @@ export class Sweep {
     this.done++
     this.steps += report.steps
     this.virtualMs += report.virtualMs
+    this.bounds.add(planned.strategy.name, report)
     this.traces.add(report.traceHash)
     this.digest.fold(parseInt(report.traceHash.slice(0, 8), 16), parseInt(report.traceHash.slice(8), 16))
     addCounts(this.sometimes, report.sometimes)
@@ -139,8 +145,9 @@ export class Sweep {
   }
 
   get counts(): SweepCounts {
-    const { distinctTraces, done, faults, sometimes, steps, virtualMs } = this
-    return { runs: done, steps, virtualMs, distinctTraces, traceHash: this.digest.digest, sometimes, faults }
+    const { distinctTraces, done: runs, faults, sometimes, steps, virtualMs } = this
+    const bounds = this.bounds.ofDepths
+    return { runs, steps, virtualMs, distinctTraces, traceHash: this.digest.digest, sometimes, faults, bounds }
   }
 
   /** How many runs there will be at most. */

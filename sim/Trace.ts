@@ -21,9 +21,21 @@ export interface StepRecord extends Place {
   readonly operations: ReadonlyArray<Site>
 }
 
+/** What a line is about, so that it can be drawn where it belongs. */
+export interface Topic {
+  /** A message between hosts, an injected fault, or a line of the program's log. */
+  readonly kind: "message" | "fault" | "log"
+  /** The host that a message comes from, or that a fault befell, by its name. */
+  readonly from?: string
+  /** The host that a message goes to. */
+  readonly to?: string
+}
+
 /** A line that a service or a scenario told, in domain words. */
 export interface Told extends Place {
   readonly text: string
+  /** Absent where whoever told it said nothing of it. */
+  readonly topic?: Topic
 }
 
 /**
@@ -36,9 +48,11 @@ export interface SwitchRecord extends Place {
   readonly to: number
 }
 
-/** A fiber started another while a third ran on its stack. */
+/** A fiber started another. */
 export interface BirthRecord extends Place {
   readonly child: number
+  /** A third fiber ran on its stack: this is not among the operations of any stretch. */
+  readonly isAside: boolean
 }
 
 /** A resource that somebody took and has not given back. */

@@ -12,7 +12,8 @@ export const jump = (duration: Duration.Input): Effect.Effect<void, never, RunCo
       const ms = Duration.toMillis(duration)
       if (!Number.isFinite(ms)) return Effect.die(new RangeError("WallClock: expected a duration with an end"))
       context.fault("wall clock jump")
-      context.tell(() => `the wall clock is set ${ms < 0 ? "back" : "forwards"} by ${Math.abs(ms)} ms`)
+      const what = () => `the wall clock is set ${ms < 0 ? "back" : "forwards"} by ${Math.abs(ms)} ms`
+      context.tell(what, { kind: "fault" })
       context.shiftWallClock(ms)
       return Effect.void
     })

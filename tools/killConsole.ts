@@ -9,10 +9,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { marked, signal } from "../test/support/MarkedProcesses.ts"
-import * as Checks from "./kill/Checks.ts"
+import { marked, signal } from "../runtime/real/MarkedProcesses.ts"
+import * as Checks from "../runtime/real/kill/Checks.ts"
 import * as KilledConsole from "./kill/KilledConsole.ts"
-import { begin, load, newWorld, password, randomOf, type World } from "./kill/Load.ts"
+import { begin, load, newWorld, password, randomOf, type World } from "../runtime/real/kill/Load.ts"
 import * as OwnDatabase from "./kill/OwnDatabase.ts"
 
 /**

@@ -9,6 +9,7 @@
 import { Cause, Clock, Deferred, Effect, Exit, Fiber, Latch, Random } from "effect"
 import type { Attempt } from "../domain/ActivityEntry.ts"
 import { Components } from "../health/Components.ts"
+import * as Marks from "../Marks.ts"
 import { Database } from "../storage/Database.ts"
 import type { NewRow } from "./ActivityRows.ts"
 import { insertRows } from "./ActivityRows.ts"
@@ -118,6 +119,7 @@ export const make = Effect.fnUntraced(function* ({ waitingMax }: { readonly wait
 
   const lose = Effect.gen(function* () {
     line.lost++
+    Marks.reached("an attempt found no room")
     yield* components.errored(component, `attempts were lost, ${waitingMax} wait for the database already`)
   })
   // A database that is well makes room soon.
@@ -160,6 +162,8 @@ const write = Effect.fnUntraced(function* (line: Line, closing: Latch.Latch) {
     const exit = yield* Effect.exit(database.run("ActivityLog.record", (sql) => insertRows(sql, [first, ...others])))
     if (Exit.isSuccess(exit)) {
       if (line.database === "away") yield* Effect.logInfo(`the activity log is written again`)
+      if (line.database === "away") Marks.reached("attempts waited in memory and were written")
+      if (rows.length > 1) Marks.reached("one commit took several attempts")
       line.wrote(rows)
       pauseMs = retryMs.first
       yield* line.room.release
@@ -190,5 +194,7 @@ const close = Effect.fnUntraced(function* (line: Line, closing: Latch.Latch, wri
   line.lost += left
   line.away()
   yield* line.room.open
-  if (left > 0) yield* Effect.logWarning(`${left} attempts were not written to the activity log and are lost`)
+  if (left === 0) return
+  Marks.reached("attempts were left at the end")
+  yield* Effect.logWarning(`${left} attempts were not written to the activity log and are lost`)
 })

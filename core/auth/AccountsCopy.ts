@@ -7,6 +7,7 @@
  * there before, everything is read again before anything else is decided.
  */
 import { Clock, Effect, Fiber, Result, type Scope, Semaphore } from "effect"
+import * as Marks from "../Marks.ts"
 import type { Secrets } from "../Secrets.ts"
 import type { Database } from "../storage/Database.ts"
 import { DatabaseError } from "../storage/DatabaseError.ts"
@@ -158,6 +159,7 @@ class Copy {
   private settle(error: DatabaseError, version: number, changeId: string): Effect.Effect<boolean, DatabaseError> {
     return Effect.gen({ self: this }, function* () {
       if (Result.isFailure(yield* Effect.result(this.reload))) return yield* error
+      Marks.reached("the accounts were read again after a commit without an answer")
       if (this.state?.changeId === changeId) return true
       // It still may have been done if others have changed something since.
       if (this.state?.version !== version) return yield* error

@@ -5,6 +5,7 @@
  * A name that does not exist costs the same as one that does, and counts the same.
  */
 import { Effect, Redacted, Ref, Semaphore } from "effect"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import type { Secrets } from "../Secrets.ts"
 import { NotAuthenticated, type Origin, TooManyAttempts } from "./Accounts.ts"
@@ -47,8 +48,11 @@ export const make = (
     const decoy = yield* secrets.hashPassword(Redacted.make(yield* secrets.randomText(16)))
     let inGate = 0
 
-    const refuse = (refused: LoginLimits.Refused | undefined) =>
-      refused === undefined ? Effect.void : Effect.fail(new TooManyAttempts(refused))
+    const refuse = (refused: LoginLimits.Refused | undefined) => {
+      if (refused === undefined) return Effect.void
+      Marks.reached("logins were limited")
+      return Effect.fail(new TooManyAttempts(refused))
+    }
     const busy = Effect.suspend(() => Effect.fail(new TooManyAttempts({ by: "load", retryAfterMs: waiting.ms })))
 
     /** Counts an attempt as failed, unless it has to wait. In one step: two cannot both be the last one allowed. */

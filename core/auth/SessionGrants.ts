@@ -1,6 +1,7 @@
 /** Sessions: how one begins, goes on and ends, as decisions on the state of the accounts. */
 import { Redacted, Result } from "effect"
 import type { Principal } from "../domain/Access.ts"
+import * as Marks from "../Marks.ts"
 import type { Secrets } from "../Secrets.ts"
 import { type Grant, NotAuthenticated, type Origin } from "./Accounts.ts"
 import type { Decision } from "./AccountsCopy.ts"
@@ -144,8 +145,10 @@ export const refresh =
         return Result.succeed({ changes: [{ _tag: "SessionRotated", id: session.id, to }], answer })
       }
       case "previous":
+        Marks.reached("a refresh token was used twice at once")
         return Result.succeed({ changes: [], answer: granted(session) })
       case "stolen":
+        Marks.reached("a refresh token was stolen")
         return Result.succeed({ changes: [{ _tag: "SessionsEnded", ids: [session.id] }], answer: "stolen" })
     }
   }

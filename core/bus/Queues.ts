@@ -7,6 +7,7 @@
  * - A subscriber's events of one key are its lane. A lane is busy while one of its events is handled; else, with
  *   anything in its queues, it is ready, and stands in the round of its most urgent event. Ready lanes take turns.
  */
+import * as Marks from "../Marks.ts"
 import type { BusEvent, Priority } from "./BusEvent.ts"
 import { priorities, priorityOf } from "./BusEvent.ts"
 import type { EventBusOptions, Subscriber, SubscriberStats } from "./EventBus.ts"
@@ -206,16 +207,19 @@ export class Queues {
     }
     switch (this.#choice(priority, publication)) {
       case "drop new":
+        markDrop(priority)
         member.dropped++
         return false
       case "drop old": {
         const oldest = queue.shift()
         if (oldest !== undefined) this.#drop(oldest, priority)
+        markDrop(priority)
         this.#enqueue(laneOf(member, key), event, priority)
         return false
       }
       case "stand in line": {
         if (publication === undefined) return false
+        Marks.reached("a publisher waits for room on the bus")
         const lane = laneOf(member, key)
         member.lines[priority].push({ event, lane, publication })
         lane.inLine++
@@ -304,6 +308,9 @@ const keyFor = (member: Member, event: BusEvent): Key => {
     return { _tag: "Broken", defect }
   }
 }
+
+const markDrop = (priority: Priority): void =>
+  Marks.reached(priority === "low" ? "the bus dropped a piece of a log" : "the bus dropped an event")
 
 const laneOf = (member: Member, key: string): Lane => {
   const known = member.lanes.get(key)

@@ -6,6 +6,7 @@
  * takes its place.
  */
 import { Clock, Context, Duration, Effect, Exit, Fiber, Latch, Scope } from "effect"
+import * as Marks from "../Marks.ts"
 import type { SyncMetrics } from "../metrics/SyncMetrics.ts"
 import { priorityOf } from "./BusEvent.ts"
 import type { EventBusOptions } from "./EventBus.ts"
@@ -171,6 +172,7 @@ class Pool {
     // Ended from outside: that was counted, or its subscriber is gone.
     if (worker.dismissed || this.#closed) return measured
     member.failed++
+    Marks.reached("a handler of the bus failed")
     const failure = Effect.logError(`bus: the handler of "${name}" failed at ${event.type}`, exit.cause)
     return Effect.andThen(measured, Effect.annotateLogs(failure, { subscriber: name }))
   }
@@ -228,6 +230,7 @@ class Pool {
       if (taken === undefined || worker.dismissed) return Effect.void
       worker.late = true
       taken.member.failed++
+      Marks.reached("a handler of the bus took too long")
       const { name } = taken.member.subscriber
       dismiss(worker)
       return Effect.annotateLogs(

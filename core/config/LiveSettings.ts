@@ -12,6 +12,7 @@ import { CurrentPrincipal } from "../domain/Access.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import type { ManagedNode } from "../fleet/Fleet.ts"
 import { Components } from "../health/Components.ts"
+import * as Marks from "../Marks.ts"
 import { NodeDrivers } from "../NodeDrivers.ts"
 import type { LocalNode } from "../NodeDrivers.ts"
 import { loadTls } from "../Setup.ts"
@@ -59,6 +60,7 @@ const make = Effect.fnUntraced(function* ({ applied = () => {}, initial, load, t
   const context = yield* Effect.context<FileSystem.FileSystem>()
   const takesPrograms = (yield* NodeDrivers).local !== undefined
   const turn = yield* Semaphore.make(1)
+  let reloads = 0
   const loaded = load ?? Effect.succeed(initial)
   let inUse = inUseOf({ version: 1, config: initial.config }, tls, initial.settings, [])
   const carryOut = yield* makeCarryOut(() => inUse.config)
@@ -92,7 +94,13 @@ const make = Effect.fnUntraced(function* ({ applied = () => {}, initial, load, t
     current: Effect.sync(() => inUse.value),
     currentUnsafe: () => inUse.value,
     overview: Effect.sync(() => inUse.overview),
-    reload: turn.withPermit(reload).pipe(Effect.withSpan("Settings.reload"))
+    reload: Effect.acquireUseRelease(
+      Effect.sync(() => {
+        if (reloads++ > 0) Marks.reached("a reload waited for another one")
+      }),
+      () => turn.withPermit(reload),
+      () => Effect.sync(() => reloads--)
+    ).pipe(Effect.withSpan("Settings.reload"))
   })
 })
 
@@ -184,6 +192,7 @@ const makeCarryOut = Effect.fnUntraced(function* (current: () => Config) {
     const added = yield* supervisors(work)
     const hadLocal = before.programs.length > 0
     const hasLocal = config.programs.length > 0
+    if (nodes.changed.length > 0) Marks.reached("a reload replaced a node")
     const differ = programs.added.length + programs.changed.length + programs.removed.length > 0
     // It is made without programs: they are started when the change is in force.
     const local = differ && drivers.local !== undefined ? yield* drivers.local([]) : undefined
@@ -211,8 +220,9 @@ const told =
           components.assessed(componentName, "healthy", "the configuration is that of the file"),
           Effect.logInfo(`${describe(report, hasSource)}; asked by ${by}`)
         )
-      const refused = (error: ConfigErrors | ReloadFailed) =>
-        Effect.andThen(
+      const refused = (error: ConfigErrors | ReloadFailed) => {
+        Marks.reached("a reload was refused")
+        return Effect.andThen(
           // However often it fails, the console works on with what it has.
           components.assessed(componentName, "degraded", firstProblem(error)),
           Effect.annotateLogs(
@@ -220,6 +230,7 @@ const told =
             { operation: "Settings.reload" }
           )
         )
+      }
       return yield* reload.pipe(Effect.tap(done), Effect.tapError(refused))
     })
 

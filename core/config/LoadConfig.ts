@@ -59,6 +59,8 @@ export const inspectFile = Effect.fn("inspectFile")(function* (
       orElse: () => Effect.fail(unreadable(file, `no end of it within ${loadLimits.readTimeoutMs} ms`))
     })
   )
+  // Editors empty a file before they write it, and a loss of power leaves such files: that is no wish for no nodes.
+  if (bytes.length === 0) return yield* unreadable(file, "it is empty")
   if (bytes.length > loadLimits.fileBytesMax) {
     return yield* unreadable(file, `larger than ${loadLimits.fileBytesMax} bytes`)
   }

@@ -10,6 +10,7 @@
  * its items there is no such batch.
  */
 import { Cause, Clock, Context, Deferred, Effect, Exit, FiberMap, FiberSet, Layer, Queue, Ref, Schema } from "effect"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import { CurrentPrincipal, isUnlimited, NotPermitted } from "../domain/Access.ts"
 import type { Principal } from "../domain/Access.ts"
@@ -183,11 +184,25 @@ const cancelled =
   (why: string) =>
   (nowMs: number): BatchEvent => ({ _tag: "Cancelled", why, nowMs })
 
+const endOfConsole = "given up by the end of the console"
+
+/** What became of a batch that was not over. */
+const markStep = (before: BatchState.BatchState, after: BatchState.BatchState, event: BatchEvent): void => {
+  if (BatchState.isOver(before)) return
+  if (!before.isStoppedEarly && after.isStoppedEarly) Marks.reached("a batch stopped at its first failures")
+  if (event._tag === "TimeUp") Marks.reached("the time of a batch was up")
+  if (event._tag !== "Cancelled") return
+  Marks.reached(
+    event.why === endOfConsole ? "the console ended with a batch under way" : "a batch was cancelled half way"
+  )
+}
+
 /** Takes in an event, and gives the items that are to begin. */
 const apply = Effect.fnUntraced(function* (entry: Entry, event: (nowMs: number) => BatchEvent) {
   const happened = event(yield* monotonicMs)
   const stepped = Ref.modify(entry.state, (before) => {
     const after = BatchState.step(before, happened)
+    markStep(before, after.state, happened)
     return [{ ...after, ended: BatchRecorder.endedItems(before, after.state, happened) }, after.state]
   })
   // Together: an item whose fiber is ended here would have ended without a record.
@@ -213,7 +228,7 @@ const makeBatches = Effect.fnUntraced(function* (options: BatchesOptions, fleet:
   const entries = new Map<number, Accepted>()
   let lastId = 0
   yield* Effect.addFinalizer(() =>
-    Effect.forEach(entries.values(), (entry) => apply(entry, cancelled("given up by the end of the console"))).pipe(
+    Effect.forEach(entries.values(), (entry) => apply(entry, cancelled(endOfConsole))).pipe(
       Effect.andThen(Effect.timeoutOption(FiberSet.awaitEmpty(watchers), closeMsMax))
     )
   )

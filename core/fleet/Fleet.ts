@@ -9,6 +9,7 @@
  * it, which fails with `UnknownNode`.
  */
 import { Clock, Context, Deferred, Effect, Exit, Layer, Schema, Scope, Semaphore, Stream } from "effect"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import { logBytesMax } from "../domain/Log.ts"
 import type { LogChunk, LogId } from "../domain/Log.ts"
@@ -28,6 +29,7 @@ import * as KeyedLocks from "./KeyedLocks.ts"
 import type { LogPiece, LogRange, NodeDriver } from "./NodeDriver.ts"
 import * as NodeGuard from "./NodeGuard.ts"
 import type { GuardOptions } from "./NodeGuard.ts"
+import type { NodeMap } from "./NodeMap.ts"
 import * as Operation from "./Operation.ts"
 import type { OperationLimits, OperationOptions } from "./Operation.ts"
 import * as Poller from "./Poller.ts"
@@ -176,6 +178,11 @@ const makeChange = ({ around, guard: guardOptions, members, poller, registry }: 
   return change
 }
 
+const markGone = (error: unknown): Effect.Effect<void> =>
+  Effect.sync(() => {
+    if (error instanceof UnknownNode) Marks.reached("a node went while it was talked to")
+  })
+
 /** Keeps the nodes and takes them in and lets them go, one after another. */
 const makeMembers = Effect.fnUntraced(function* (options: FleetOptions) {
   const registry = yield* Registry
@@ -214,7 +221,7 @@ const makeMembers = Effect.fnUntraced(function* (options: FleetOptions) {
       Effect.suspend(() => {
         const member = members.get(node)
         if (member === undefined) return Effect.fail(new UnknownNode({ node }))
-        return Effect.raceFirst(use(member), Deferred.await(member.gone))
+        return Effect.tapError(Effect.raceFirst(use(member), Deferred.await(member.gone)), markGone)
       }),
     get: (node: string): Effect.Effect<Member, UnknownNode> =>
       Effect.suspend(() => {
@@ -319,8 +326,8 @@ const makeShowUnsafe = (
   /** By their places in the list of all. */
   let last: ReadonlyArray<{ readonly state: NodeState; readonly view: NodeView }> = []
   let views: ReadonlyArray<NodeView> = []
-  const show = (state: NodeState, clock: Clock.Clock, known?: (typeof last)[number]) => {
-    const options = { nowMs: clock.currentTimeMillisUnsafe(), staleAfterMs }
+  const show = (state: NodeState, clock: Clock.Clock, nowMs: number, known?: (typeof last)[number]) => {
+    const options = { nowMs, staleAfterMs }
     const breaker = breakerUnsafe(state.entry.name, clock)
     if (known?.state === state && known.view.breaker === breaker && known.view.stale === isStale(state, options)) {
       return known
@@ -329,10 +336,11 @@ const makeShowUnsafe = (
     return { state, view: breaker === undefined ? view : { ...view, breaker } }
   }
   return {
-    one: (state: NodeState, clock: Clock.Clock): NodeView => show(state, clock).view,
+    one: (state: NodeState, clock: Clock.Clock): NodeView => show(state, clock, clock.currentTimeMillisUnsafe()).view,
     /** The same list again, and in it the same views, while nothing changes: everybody asks for it all the time. */
-    all: (states: ReadonlyMap<string, NodeState>, clock: Clock.Clock): ReadonlyArray<NodeView> => {
-      const shown = Array.from(states.values(), (state, place) => show(state, clock, last[place]))
+    all: (states: NodeMap<NodeState>, clock: Clock.Clock): ReadonlyArray<NodeView> => {
+      const nowMs = clock.currentTimeMillisUnsafe()
+      const shown = states.toArray().map((state, place) => show(state, clock, nowMs, last[place]))
       if (shown.length === last.length && shown.every((each, place) => each === last[place])) return views
       last = shown
       views = shown.map(({ view }) => view)
@@ -362,7 +370,9 @@ export const layer = <R>(
       const looking = Effect.map(Clock.currentTimeMillis, (nowMs) => ({ nowMs, staleAfterMs: options.staleAfterMs }))
       const showsUnsafe = makeShowUnsafe(members.breakerUnsafe, options.staleAfterMs)
       const node = (name: string) =>
-        Effect.flatMap(find(name), (state) => Effect.clockWith((clock) => Effect.sync(() => showsUnsafe.one(state, clock))))
+        Effect.flatMap(find(name), (state) =>
+          Effect.clockWith((clock) => Effect.sync(() => showsUnsafe.one(state, clock)))
+        )
 
       return Fleet.of({
         nodes: Effect.flatMap(registry.state, (state) =>

@@ -8,6 +8,7 @@
  */
 import { Effect, Fiber, Layer, Result, Schedule } from "effect"
 import { Components } from "../health/Components.ts"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import { Database } from "../storage/Database.ts"
 import type { DatabaseError } from "../storage/DatabaseError.ts"
@@ -69,6 +70,7 @@ export const layer = (
           if (!stored.has(name)) stored.set(name, { signature: undefined, seenMs })
         }
         recalled = memories.size
+        if (recalled > 0) Marks.reached("what was known of nodes was recalled")
         yield* registry.recall(memories)
       }).pipe(
         Effect.tapError((error) => components.errored(component, `cannot be read: ${error.message}`)),

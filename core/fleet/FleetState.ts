@@ -7,6 +7,7 @@ import { formatId } from "../domain/Process.ts"
 import type { ProcessInfo } from "../domain/Process.ts"
 import type { FleetChange, FleetEvent } from "../domain/FleetEvent.ts"
 import type { DownReason, FleetSnapshot, NodeIdentity, NodeStatus, NodeView } from "../domain/Node.ts"
+import * as Marks from "../Marks.ts"
 import { restartSeen } from "./Incarnation.ts"
 import { NodeMap } from "./NodeMap.ts"
 
@@ -246,6 +247,7 @@ const answered = (
   const why = before.isRecalled
     ? undefined
     : restartSeen(before, { identity: result.identity, processes }, before.status === "down")
+  if (why !== undefined) Marks.reached("a node was restarted behind our back")
   const incarnation = why === undefined ? before.incarnation : before.incarnation + 1
   const name = before.entry.name
   return {

@@ -1,5 +1,6 @@
 /** Locks by key: what holds the lock of a key runs alone among those of that key. */
 import { Effect, Semaphore } from "effect"
+import * as Marks from "../Marks.ts"
 
 export interface KeyedLocks {
   /** Runs the effect once the key is free; in the order of asking. */
@@ -15,6 +16,7 @@ export const make: Effect.Effect<KeyedLocks> = Effect.sync(() => {
       Effect.acquireUseRelease(
         Effect.sync(() => {
           const lock = locks.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
+          if (lock.users > 0) Marks.reached("an operation waited for its turn")
           lock.users++
           locks.set(key, lock)
           return lock

@@ -6,6 +6,7 @@
  */
 import { Deferred, Effect } from "effect"
 import type { NodeErrorReason } from "../domain/NodeError.ts"
+import * as Marks from "../Marks.ts"
 import * as Breaker from "./Breaker.ts"
 import * as Bulkhead from "./Bulkhead.ts"
 
@@ -52,8 +53,15 @@ export class NodeGate {
     const id = ++this.entered
     const [bulkhead, decision] = Bulkhead.enter(this.bulkhead, this.options.bulkhead, { id, kind })
     this.bulkhead = bulkhead
-    if (decision === "goes") return { _tag: "Goes" }
-    if (decision === "refused") return { _tag: "Busy" }
+    if (decision === "goes") {
+      if (kind === "poll" && bulkhead.underWay.command > 0) Marks.reached("a node was polled while a command ran on it")
+      return { _tag: "Goes" }
+    }
+    if (decision === "refused") {
+      Marks.reached("too many calls wait for a node")
+      return { _tag: "Busy" }
+    }
+    Marks.reached("a call waited for its turn at a node")
     const came = Deferred.makeUnsafe<Turn>()
     this.waiters.set(id, { kind, came })
     return { _tag: "Waits", id, came }
@@ -82,8 +90,12 @@ export class NodeGate {
     if (call.verdict === "bad") this.trouble = reason
     const before = this.breaker
     this.breaker = Breaker.ended(before, this.options.breaker, call)
-    if (this.breaker === before || this.breaker._tag !== "Open") return
+    if (this.breaker === before) return
+    if (before._tag === "HalfOpen" && this.breaker._tag === "Closed") Marks.reached("a probe succeeded while half open")
+    if (this.breaker._tag !== "Open") return
     const { waiting } = this.bulkhead
+    Marks.reached(before._tag === "HalfOpen" ? "a probe failed while half open" : "a circuit opened")
+    if (waiting.length > 0) Marks.reached("a circuit opened on calls that waited")
     this.bulkhead = { ...this.bulkhead, waiting: [] }
     for (const { id } of waiting) this.wake(id, "refused")
   }

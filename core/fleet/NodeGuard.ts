@@ -15,6 +15,7 @@
  * A driver that cannot be interrupted holds its turn until it returns; none here is.
  */
 import { Cause, type Clock, DateTime, Deferred, Effect, Exit, Option, Random, Stream } from "effect"
+import * as Marks from "../Marks.ts"
 import * as Measurements from "../metrics/Measurements.ts"
 import { SyncMetrics } from "../metrics/SyncMetrics.ts"
 import { monotonicMs, monotonicMsUnsafe } from "../MonotonicMs.ts"
@@ -226,6 +227,10 @@ class Guard {
       const reason = reasonOf(exit)
       // A call whose time was used up by its wait was cut short by other calls, not by the node.
       const isCutShort = reason?._tag === "TimedOut" && leftMs < this.options.deadlineMs / 2
+      if (isCutShort) Marks.reached("a call was cut short by its wait")
+      if (Exit.hasInterrupts(exit)) {
+        Marks.reached(sort.kind === "poll" ? "a poll was given up half way" : "a command was given up half way")
+      }
       const verdict = isCutShort ? "nothing" : verdictOfExit(exit, reason, sort.content)
       yield* this.leave(sort, ticket, verdict, reason)
       return yield* exit

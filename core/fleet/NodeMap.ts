@@ -71,6 +71,11 @@ export class NodeMap<V> implements ReadonlyMap<string, V> {
     return this.places.keys()
   }
 
+  /** The values, at once: several times as fast as by `values`. */
+  toArray(): ReadonlyArray<V> {
+    return this.pages.flat()
+  }
+
   *values(): MapIterator<V> {
     for (const page of this.pages) yield* page
   }

@@ -1,5 +1,6 @@
 /** Asking a node for a change, and watching the process until the change is seen. */
 import { Effect, Ref } from "effect"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import type { NodeError } from "../domain/NodeError.ts"
 import type { OperationResult } from "../domain/Operation.ts"
@@ -50,7 +51,10 @@ export const requested = (
     Effect.as(true),
     Effect.catch((error) => {
       const { reason } = error
-      if (reason._tag === "ConnectionLost" || reason._tag === "TimedOut") return Effect.succeed(false)
+      if (reason._tag === "ConnectionLost" || reason._tag === "TimedOut") {
+        Marks.reached("the reply to a change was lost")
+        return Effect.succeed(false)
+      }
       return reason._tag === "Fault" && reason.name === agreeing ? Effect.succeed(true) : Effect.fail(error)
     })
   )

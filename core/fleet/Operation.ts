@@ -13,6 +13,7 @@
  * observed, so that is an error and not an outcome.
  */
 import { Effect, Ref } from "effect"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import { NodeError, TimedOut } from "../domain/NodeError.ts"
 import type { OperationKind, OperationRequest, OperationResult } from "../domain/Operation.ts"
@@ -151,10 +152,11 @@ const stop: Transition = Effect.fnUntraced(function* (context, before) {
   if (isStopped(before.state)) return { outcome: "unchanged", detail: `was ${before.state} already`, process: before }
   const { driver, id, timing } = context
   // A stop while it is STOPPING is refused with NOT_RUNNING; it is under way, which is all that was asked.
-  if (isRunning(before.state)) yield* requested(driver.stop(id), "NOT_RUNNING")
+  const isAnswered = !isRunning(before.state) || (yield* requested(driver.stop(id), "NOT_RUNNING"))
   const budgetMs = timing.stopWaitSecs * 1_000 + slackMs
   const observed = yield* observe(context, before, budgetMs, (now) => isStopped(now.state))
   const { process, reached } = observed
+  if (reached && !isAnswered) Marks.reached("a change whose reply was lost had been made")
   return reached
     ? { outcome: "done", detail: `is ${process.state}`, process }
     : programTimeout(observed, `is still ${process.state} after the time it has to stop`)
@@ -165,19 +167,23 @@ const start: Transition = Effect.fnUntraced(function* (context, before) {
   if (before.state === "RUNNING") return { outcome: "unchanged", detail: "was RUNNING already", process: before }
   let from = before
   if (before.state === "STOPPING") {
+    Marks.reached("a start met a process that was stopping")
     const stopped = yield* stop(context, before)
     if (stopped.outcome !== "done") return stopped
     from = stopped.process
   }
   from = yield* anotherSecond(context, from)
-  if (isStopped(from.state)) yield* requested(driver.start(id), "ALREADY_STARTED")
+  const isAnswered = !isStopped(from.state) || (yield* requested(driver.start(id), "ALREADY_STARTED"))
   const settled = (now: ProcessInfo, hasMoved: boolean) =>
     now.state === "RUNNING" || (hasEnded(now) && (hasMoved || isOtherRun(from, now)))
   const observed = yield* observe(context, from, startBudgetMs(context.timing), settled)
   const { process, reached } = observed
   if (!reached) return programTimeout(observed, `is ${process.state} after the time it has to start`)
-  if (process.state === "FATAL")
+  if (!isAnswered) Marks.reached("a change whose reply was lost had been made")
+  if (process.state === "FATAL") {
+    Marks.reached("a start was accepted, and failed")
     return { outcome: "failed", detail: process.spawnerr || "gave up starting it", process }
+  }
   // EXITED means that it stayed up for its startsecs and ended since: it was started.
   return { outcome: "done", detail: `is ${process.state}`, process }
 })

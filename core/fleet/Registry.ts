@@ -11,6 +11,7 @@
 import { Context, Deferred, Effect, Layer, Queue, Semaphore } from "effect"
 import { EventBus } from "../bus/EventBus.ts"
 import type { FleetChange, FleetEvent } from "../domain/FleetEvent.ts"
+import * as Marks from "../Marks.ts"
 import { addNode, empty, recall, recordPoll, removeNode, replaceNodes, tell } from "./FleetState.ts"
 import type { FleetState, Memories, NodeEntry, PollResult, Replacement, Transition } from "./FleetState.ts"
 
@@ -134,7 +135,11 @@ export const layer: Layer.Layer<Registry, never, EventBus> = Layer.effect(
           ({ nodes }) => nodes.get(entry.name)?.addition ?? 0
         ),
       remove: (name, addition) => change((state, nowMs) => removeNode(state, name, nowMs, addition), nothing),
-      replace: (nodes, applied) => change((state, nowMs) => replaceNodes(state, nodes, nowMs), applied),
+      replace: (nodes, applied) =>
+        Effect.suspend(() => {
+          if (!publisher.isIdleUnsafe()) Marks.reached("nodes changed while events went out")
+          return change((state, nowMs) => replaceNodes(state, nodes, nowMs), applied)
+        }),
       record: (name, result, addition) =>
         change((state, nowMs) => recordPoll(state, name, result, nowMs, addition), nothing),
       recall: (memories) => change((state, nowMs) => recall(state, memories, nowMs), nothing),

@@ -7,6 +7,7 @@
  * last two, the node no longer knows the group, and the next update adds it.
  */
 import { Effect, Ref } from "effect"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import { NodeError, TimedOut } from "../domain/NodeError.ts"
 import type { OperationResult } from "../domain/Operation.ts"
@@ -135,6 +136,7 @@ const remove = Effect.fnUntraced(function* <E extends { readonly message: string
   if (failures.length > 0) return { outcome: "failed", detail: `not stopped: ${failures.join("; ")}` }
   yield* requested(driver.removeGroup(group), "BAD_NAME")
   const left = yield* groupOf(driver, group)
+  if (left.length === 0) Marks.reached("an update removed a group")
   return left.length === 0
     ? { outcome: "done", detail: "stopped and removed" }
     : { outcome: "failed", detail: "the node still has it after it was asked to remove it" }

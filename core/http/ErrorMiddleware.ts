@@ -6,6 +6,7 @@
 import { Cause, Effect, LogLevel, Option, Random, Result, SchemaIssue } from "effect"
 import { HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import { payloadTooLarge } from "./BodyChecks.ts"
 import { clientAddress, isHttps, trustedProxies } from "./ClientAddress.ts"
@@ -159,14 +160,16 @@ const respond = <E>(
 
 /** The client is gone, and there is nobody to answer; or the console ends, which a WebSocket is told by its close. */
 const ofInterrupt = (cause: Cause.Cause<unknown>) =>
-  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
-    headers["upgrade"] !== undefined || cause.reasons.some(({ annotations }) => annotations.has(clientAbort))
-      ? Effect.failCause(Cause.fromReasons<never>(cause.reasons.filter(Cause.isInterruptReason)))
-      : Effect.map(
-          errorResponse({ code: "shutting_down", message: "the console is shutting down", cause }),
-          HttpServerResponse.setHeader("connection", "close")
-        )
-  )
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+    if (headers["upgrade"] !== undefined || cause.reasons.some(({ annotations }) => annotations.has(clientAbort))) {
+      return Effect.failCause(Cause.fromReasons<never>(cause.reasons.filter(Cause.isInterruptReason)))
+    }
+    Marks.reached("a request was cut off by the end of the console")
+    return Effect.map(
+      errorResponse({ code: "shutting_down", message: "the console is shutting down", cause }),
+      HttpServerResponse.setHeader("connection", "close")
+    )
+  })
 
 const clientAbort = HttpServerError.ClientAbort.key
 

@@ -1,4 +1,5 @@
 /** What is new and large is refused while memory is critically short (S27); all else goes on. */
+import * as Marks from "../Marks.ts"
 import type { MemoryMonitor } from "../resources/MemoryMonitor.ts"
 import { Effect } from "effect"
 import { retryAfterSeconds } from "../resources/FiberBudget.ts"
@@ -20,6 +21,8 @@ const refused = Effect.map(
 export const refusedWhenShort =
   ({ refusingUnsafe }: Pick<MemoryMonitor["Service"], "refusingUnsafe">): Around =>
   (app) =>
-    Effect.flatMap(CurrentRequest, ({ route }) =>
-      route !== undefined && large.has(route.name) && refusingUnsafe() ? refused : app
-    )
+    Effect.flatMap(CurrentRequest, ({ route }) => {
+      if (route === undefined || !large.has(route.name) || !refusingUnsafe()) return app
+      Marks.reached("a request was refused for want of memory")
+      return refused
+    })

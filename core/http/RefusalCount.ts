@@ -3,6 +3,7 @@
  * comes beyond that is counted, and told as one entry for each address. So whoever is refused cannot fill the activity
  * log, and with it push out what others did.
  */
+import * as Marks from "../Marks.ts"
 
 /** A request of somebody who was not let in. */
 export interface Refusal {
@@ -47,6 +48,7 @@ export class RefusalCount {
     const isOver = of.told >= toldMax.ofAddress || this.told >= toldMax.ofAll
     if (isOver || (!isUnsafe && of.looks >= toldMax.looksOfAddress)) {
       of.counted++
+      Marks.reached("refusals were counted instead of told")
       return false
     }
     of.told++

@@ -3,6 +3,7 @@
  * lost on the way here, it starts anew after them, so that nobody is resumed over a hole. Synchronous.
  */
 import type { FleetEvent } from "../domain/FleetEvent.ts"
+import * as Marks from "../Marks.ts"
 import { numbered } from "./OutFrame.ts"
 import type { Gap, OutFrame } from "./OutFrame.ts"
 
@@ -66,6 +67,7 @@ export class EventRing {
       const kept = this.slots[at % this.capacity]
       if (kept !== undefined) found.push(kept)
     }
+    if (found.length > 0) Marks.reached("a client came back and was sent what it missed")
     return found
   }
 }

@@ -4,6 +4,7 @@
  * monotonic: whoever sets the wall clock makes nobody silent.
  */
 import { Effect, Latch, type Scope } from "effect"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import type { Client } from "./Hub.ts"
 import { CloseCode } from "./Protocol.ts"
@@ -88,6 +89,7 @@ export const make = Effect.fnUntraced(function* (
         yield* each.client.send(ping)
       }
       if (action === "close") {
+        Marks.reached("a client was silent for too long")
         const reason = `nothing heard for ${Math.round(nowMs - heardMs)} ms`
         yield* each.client.close({ code: CloseCode.heartbeat, reason })
       } else nextMs = Math.min(nextMs, eachMs)

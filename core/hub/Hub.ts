@@ -17,6 +17,7 @@ import { Fleet } from "../fleet/Fleet.ts"
 import { seenSnapshot } from "../fleet/FleetSight.ts"
 import { LogFollow } from "../fleet/LogFollow.ts"
 import { Components } from "../health/Components.ts"
+import * as Marks from "../Marks.ts"
 import * as Cleanup from "./Cleanup.ts"
 import { EventRing } from "./EventRing.ts"
 import * as LogLeases from "./LogLeases.ts"
@@ -182,6 +183,7 @@ export const layer = (options: HubOptions): Layer.Layer<Hub, never, EventBus | F
             member.outbox.open([hello(true), ...frames], ring.seq)
             return Effect.void
           }
+          if (joining.since !== undefined) Marks.reached("a client came back and had to take the snapshot")
           // The client is a member before the snapshot is taken: what is broadcast in between waits in its outbox, so
           // that nothing falls between the snapshot and the first event.
           return Effect.map(fleet.snapshot, (snapshot) => {
@@ -248,7 +250,10 @@ const broadcast = (members: Members, ring: EventRing, event: BusEvent): Effect.E
     }
     const added = ring.add(event)
     if (added._tag === "Old") return undefined
-    if (added.hole !== undefined) members.tellHole(added.hole)
+    if (added.hole !== undefined) {
+      Marks.reached("clients were told of events lost on the bus")
+      members.tellHole(added.hole)
+    }
     members.broadcast(event, added.kept.frame)
     return added.hole
   })
@@ -308,9 +313,10 @@ class MemberClient implements Client {
 }
 
 const shutdown = (members: Members, timeoutMs: number) =>
-  Effect.suspend(() =>
+  Effect.suspend(() => {
+    if (members.connected > 0) Marks.reached("the hub closed with clients")
     // A member is gone at once; its session has yet to tell it so. The server would cut that short.
-    Effect.forEach(members.close(goingAway), (left) => Deferred.await(left), { discard: true }).pipe(
+    return Effect.forEach(members.close(goingAway), (left) => Deferred.await(left), { discard: true }).pipe(
       Effect.timeoutOption(timeoutMs)
     )
-  )
+  })

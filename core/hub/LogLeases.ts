@@ -6,6 +6,7 @@ import { Effect, Exit, Scope } from "effect"
 import { seesNode, seesProcess } from "../domain/Access.ts"
 import type { LogId } from "../domain/Log.ts"
 import type { LogFollow } from "../fleet/LogFollow.ts"
+import * as Marks from "../Marks.ts"
 import type { Begun, Member, Members } from "./Members.ts"
 import * as OutFrame from "./OutFrame.ts"
 import { logKey } from "./Protocol.ts"
@@ -67,6 +68,7 @@ export const make = (
         Effect.gen(function* () {
           const asked = new Map((subscription.logs ?? []).map((log) => [logKey(log), log]))
           if (asked.size > logsMax) {
+            Marks.reached("a subscription was refused")
             const message = `${asked.size} logs; expected at most ${logsMax}. The subscription is as it was`
             return members.push(member, OutFrame.plain({ type: "error", code: "too_many_logs", message }))
           }
@@ -76,7 +78,9 @@ export const make = (
           const { begun, ended } = members.subscribe(member, subscription, logs, answer, () => Scope.forkUnsafe(scope))
           for (const [key, log] of asked) {
             const why = hidden.get(key)
-            if (why !== undefined) members.push(member, unfollowed(why, log))
+            if (why === undefined) continue
+            Marks.reached("a client asked for a log that it may not see")
+            members.push(member, unfollowed(why, log))
           }
           yield* Effect.forEach(ended, (lease) => Scope.close(lease, Exit.void), { discard: true })
           yield* restore(Effect.forEach(begun, (each) => follow(member, each), { discard: true }))

@@ -11,6 +11,7 @@ import type { BusEvent } from "../bus/BusEvent.ts"
 import type { Principal } from "../domain/Access.ts"
 import type { FollowedPiece, LogId } from "../domain/Log.ts"
 import { limitsOf } from "../fleet/FleetSight.ts"
+import * as Marks from "../Marks.ts"
 import * as LogHole from "./LogHole.ts"
 import * as OutFrame from "./OutFrame.ts"
 import { Outbox } from "./Outbox.ts"
@@ -102,6 +103,9 @@ export class Members {
     const refusal = this.refusal(origin)
     if (refusal !== undefined) {
       this.refused++
+      Marks.reached(
+        refusal.reason === "closing" ? "a client joined while the hub closed" : "a client came when no more are allowed"
+      )
       return refusal
     }
     const member: Member = {
@@ -139,6 +143,7 @@ export class Members {
 
   /** Puts the event into the outboxes of those that want it, as far as they see it. */
   broadcast(event: BusEvent, frame: OutFrame.OutFrame): void {
+    if (this.leaving.length > 0) Marks.reached("a broadcast met a client that leaves")
     for (const member of this.all()) {
       if (!wants(member.subscription, event)) continue
       const due = frameFor(member.limited, event, frame)
@@ -158,6 +163,7 @@ export class Members {
     if (followed === undefined) return
     const { isHole, isNew, told } = LogHole.look(followed.told, piece)
     followed.told = told
+    if (isHole) Marks.reached("a piece of a followed log was lost")
     const frames = [...(isHole ? [OutFrame.logHole(piece)] : []), ...(isNew ? [OutFrame.log(piece)] : [])]
     // A copy: whoever is dismissed may be gone before the walk is over.
     const members = Array.from(followed.members)
@@ -167,7 +173,9 @@ export class Members {
   /** Puts a frame into the outbox; a client whose outbox refuses it has to go. */
   push(member: Member, frame: OutFrame.OutFrame): void {
     if (member.outbox.push(frame)) return
-    if (this.dismiss(member, slowClient)) this.slow++
+    if (!this.dismiss(member, slowClient)) return Marks.reached("a broadcast met a client that leaves")
+    this.slow++
+    Marks.reached("a slow client was let go")
   }
 
   /**

@@ -16,6 +16,7 @@
  *
  * One that was shut holds nothing and takes nothing: whoever it is for may not be told any more.
  */
+import * as Marks from "../Marks.ts"
 import { gap as gapFrame } from "./OutFrame.ts"
 import type { Gap, OutFrame } from "./OutFrame.ts"
 
@@ -164,6 +165,7 @@ export class Outbox {
     const oldest = this.frames.findIndex(({ instead, numbers }) => numbers !== undefined || instead !== undefined)
     const dropped = this.frames[oldest]
     if (dropped === undefined) return false
+    Marks.reached("an event made room in a full outbox")
     const { instead, numbers } = dropped
     this.bytes -= dropped.bytes
     if (numbers !== undefined) this.missed = { from: this.missed?.from ?? numbers.from, to: numbers.to }

@@ -5,6 +5,7 @@
  */
 import { Effect } from "effect"
 import type { Clock, Scope } from "effect"
+import * as Marks from "../Marks.ts"
 import type { Joining } from "./Hub.ts"
 import type { Member, Members, Refusal } from "./Members.ts"
 import { rightsChanged, signedOut } from "./Protocol.ts"
@@ -39,8 +40,13 @@ export const make = Effect.fnUntraced(function* (
     const { principal } = member.origin
     if (principal === undefined || member.outbox.isShut) return
     const now = nowOf(principal, clock)
-    if (now === undefined) members.bar(member, signedOut)
-    else if (!isSameRights(now, principal)) members.bar(member, rightsChanged)
+    if (now === undefined) {
+      Marks.reached("a session ended with a socket open")
+      members.bar(member, signedOut)
+    } else if (!isSameRights(now, principal)) {
+      Marks.reached("rights changed with a socket open")
+      members.bar(member, rightsChanged)
+    }
   }
 
   if (rights !== undefined) {

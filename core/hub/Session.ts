@@ -4,6 +4,7 @@
  */
 import { Effect, Fiber, Result, type Scope } from "effect"
 import { Socket } from "effect/socket"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import * as FrameRate from "./FrameRate.ts"
 import { FrameWriter } from "./FrameWriter.ts"
@@ -126,6 +127,7 @@ class Session {
     const allowance = this.allowance ?? FrameRate.full(framesPerSecondMax, nowMs)
     this.allowance = FrameRate.spend(allowance, frames.length, framesPerSecondMax, nowMs)
     if (this.allowance === undefined) {
+      Marks.reached("a client sent frames too fast")
       return this.end({ code: CloseCode.tooManyFrames, reason: `more than ${framesPerSecondMax} frames a second` })
     }
     return Effect.forEach(frames, (frame) => this.handle(frame), { discard: true })
@@ -144,6 +146,7 @@ class Session {
     if (left > 0) return this.client.send(answer)
     // The end of the session ends the writing of the outbox: the last answer has to go another way.
     this.lastFrame = answer
+    Marks.reached("a client sent too many invalid frames")
     return this.end({ code: CloseCode.invalidFrames, reason: `${this.invalid} invalid frames` })
   }
 }

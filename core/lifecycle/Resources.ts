@@ -7,6 +7,7 @@
  * of it. A part that hangs is left behind: its closing goes on by itself, and the next part closes.
  */
 import { Cause, Clock, Context, Deferred, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
+import * as Marks from "../Marks.ts"
 
 export interface Closed {
   readonly name: string
@@ -88,7 +89,8 @@ class Parts {
 
   /** The part begins to close; gives how long it may take, or undefined when it had begun before. */
   begin(part: Part, atMs: number): number | undefined {
-    if (!this.building.delete(part) && !this.started.delete(part)) return undefined
+    if (this.building.delete(part)) Marks.reached("a part was closed while it was built")
+    else if (!this.started.delete(part)) return undefined
     this.ending.add(part)
     return this.isStopping ? this.share(atMs) : this.deadlineMs
   }

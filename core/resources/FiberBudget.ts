@@ -3,6 +3,7 @@
  * waits, so that a console with too much to do says so while it can.
  */
 import { Context, Effect, Layer, Option, Schema } from "effect"
+import * as Marks from "../Marks.ts"
 
 /** `requests`: of the HTTP server, without the health. `operations`: on processes, those of batches included. */
 export const BudgetComponent = Schema.Literals(["requests", "operations"])
@@ -59,6 +60,7 @@ export const layer = (limits: () => BudgetLimits): Layer.Layer<FiberBudget> =>
         const max = limits()[component]
         if (count.underWay >= max) {
           count.refused++
+          Marks.reached("a budget was used up")
           return Effect.fail(new BudgetExceeded({ component, max }))
         }
         count.underWay++

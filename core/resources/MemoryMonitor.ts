@@ -5,6 +5,7 @@
  */
 import { Cause, Context, Effect, Layer, type Scope } from "effect"
 import { Components } from "../health/Components.ts"
+import * as Marks from "../Marks.ts"
 import { ProcessStats } from "../ProcessStats.ts"
 import { levelAfter } from "./MemoryPressure.ts"
 import type { MemoryLevel, MemoryLimits } from "./MemoryPressure.ts"
@@ -88,6 +89,7 @@ export const layer = (options: MemoryMonitorOptions): Layer.Layer<MemoryMonitor,
         level = levelAfter(before, usedBytes, options.limits())
         if (level !== before) {
           entered[level]++
+          Marks.reached(level === "normal" ? "memory is enough again" : "memory is short")
           const message = `memory is ${level}: ${Math.round(usedBytes / mib)} MiB`
           yield* level === "normal" ? Effect.logInfo(message) : Effect.logWarning(message)
           yield* components.assessed(component, statusOf[level], message)

@@ -5,6 +5,7 @@
 import { Cause, Effect, Exit, Random, Result } from "effect"
 import { SqlError } from "effect/sql"
 import type { Verdict } from "../fleet/Breaker.ts"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import type { DatabaseGate } from "./DatabaseGate.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
@@ -76,7 +77,11 @@ export const attempts = Effect.fnUntraced(function* <A, E>(
     const spread = yield* Random.next
     const leftMs = deadlineMs - (yield* monotonicMs)
     const pauseMs = failure.isTransient ? RetryPolicy.pauseMs(policy, { retries, leftMs, spread }) : undefined
-    if (pauseMs === undefined) return yield* Effect.fail(failure)
+    if (pauseMs === undefined) {
+      if (failure.isTransient) Marks.reached("the retries of a statement were used up")
+      return yield* Effect.fail(failure)
+    }
+    Marks.reached("a statement was tried again")
     gate.countRetried()
     yield* Effect.sleep(pauseMs)
   }
@@ -93,6 +98,7 @@ const guarded = <A, E>(
       const entry = enter(yield* monotonicMs)
       if (entry._tag === "Refused") return yield* Effect.fail(entry.trouble)
       const exit = yield* Effect.exit(restore(attempt))
+      if (Exit.hasInterrupts(exit)) Marks.reached("a statement was given up half way")
       const failure = Exit.isFailure(exit) ? Cause.findError(exit.cause) : undefined
       const error = failure !== undefined && Result.isSuccess(failure) ? failure.success : undefined
       const spread = yield* Random.next

@@ -16,6 +16,7 @@
 import { Context, Deferred, Effect, Layer } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import { Components } from "../health/Components.ts"
+import * as Marks from "../Marks.ts"
 import { attempts, type Call, own, type Own, sorted } from "./Attempts.ts"
 import { DatabaseGate } from "./DatabaseGate.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
@@ -169,7 +170,10 @@ const operations = ({
               ),
               {
                 duration: Math.max(0, leftMs),
-                orElse: () => Effect.fail(late(statementTimeoutMs, { isTransient: false }))
+                orElse: () => {
+                  Marks.reached("a statement ran out of time")
+                  return Effect.fail(late(statementTimeoutMs, { isTransient: false }))
+                }
               }
             ),
             (error) => troubleOf(error, "statement")

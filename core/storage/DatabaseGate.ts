@@ -3,6 +3,7 @@
  * sees it between a decision and its effect.
  */
 import * as Breaker from "../fleet/Breaker.ts"
+import * as Marks from "../Marks.ts"
 import type { DatabaseCounts, DatabaseStatus } from "./Database.ts"
 import type { DatabaseOptions } from "./DatabaseOptions.ts"
 import { Trouble } from "./Trouble.ts"
@@ -61,6 +62,7 @@ export class DatabaseGate {
     if (ended.verdict !== "bad" || trouble === undefined) return
     this.lastTrouble = trouble.detail
     if (this.breaker._tag !== "Open") return
+    Marks.reached("the circuit of the database opened")
     this.isAway = true
     if (this.status === "up") this.status = "down"
   }
@@ -70,7 +72,10 @@ export class DatabaseGate {
     const wasAway = this.isAway
     this.isAway = false
     this.status = "up"
-    if (this.breaker._tag !== "Closed") this.breaker = { ...Breaker.closed, life: this.breaker.life + 1 }
+    if (this.breaker._tag !== "Closed") {
+      Marks.reached("the health probe closed the circuit of the database")
+      this.breaker = { ...Breaker.closed, life: this.breaker.life + 1 }
+    }
     return wasAway
   }
 

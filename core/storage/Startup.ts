@@ -4,6 +4,7 @@
  */
 import { Deferred, Effect, Random, Result } from "effect"
 import { SqlClient } from "effect/sql"
+import * as Marks from "../Marks.ts"
 import { own, sorted } from "./Attempts.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
 import type { Watched } from "./HealthProbe.ts"
@@ -40,6 +41,7 @@ export const start = Effect.fnUntraced(function* ({ first, gate, options, report
       yield* Deferred.fail(first, failure.error)
       return false
     }
+    Marks.reached("the database was away at the start")
     gate.lost(failure.detail)
     yield* report.away(failure.detail)
     yield* isAway(failure) ? Deferred.succeed(first, undefined) : Deferred.fail(first, failure.toError(operation))

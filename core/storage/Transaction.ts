@@ -6,6 +6,7 @@
  */
 import { Context, Effect } from "effect"
 import type { SqlClient } from "effect/sql"
+import * as Marks from "../Marks.ts"
 import { monotonicMs } from "../MonotonicMs.ts"
 import { own, type Own, type SqlFailure, sorted } from "./Attempts.ts"
 import { late, troubleOf } from "./Trouble.ts"
@@ -38,7 +39,10 @@ export const transactionOnce = <A, E>(
         Effect.provideService(own(use, { isAnswered: true }), InTransaction, operation),
         {
           duration: Math.max(0, leftMs - passedMs),
-          orElse: () => Effect.fail(late(timeoutMs, { isTransient: false }))
+          orElse: () => {
+            Marks.reached("a transaction ran out of time")
+            return Effect.fail(late(timeoutMs, { isTransient: false }))
+          }
         }
       )
       phase = "commits"

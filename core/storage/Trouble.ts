@@ -2,6 +2,7 @@
 import { Data } from "effect"
 import type { SqlError } from "effect/sql"
 import type { Verdict } from "../fleet/Breaker.ts"
+import * as Marks from "../Marks.ts"
 import { DatabaseError, type DatabaseReason } from "./DatabaseError.ts"
 
 export class Trouble extends Data.TaggedError("Trouble")<{
@@ -34,8 +35,14 @@ export const troubleOf = (cause: SqlError.SqlError, during: "statement" | "commi
   const about = { detail: cause.message, cause }
   switch (reason._tag) {
     case "ConnectionError":
-      if (reason.operation === "acquire") return permanent({ ...about, reason: "Exhausted", verdict: "nothing" })
-      if (during === "commit") return permanent({ ...about, reason: "Unacknowledged", verdict: "bad" })
+      if (reason.operation === "acquire") {
+        Marks.reached("no connection was free in time")
+        return permanent({ ...about, reason: "Exhausted", verdict: "nothing" })
+      }
+      if (during === "commit") {
+        Marks.reached("a commit had no answer")
+        return permanent({ ...about, reason: "Unacknowledged", verdict: "bad" })
+      }
       return new Trouble({ ...about, reason: "Unavailable", isTransient: true, verdict: "bad" })
     case "DeadlockError":
     case "SerializationError":

@@ -1,6 +1,6 @@
 /**
- * `muster check`: sweeps properties over seeds. Exit status 0 when all hold, 1 when one failed. The properties take
- * their turns, each over all workers.
+ * `muster check`: sweeps properties over seeds, in the simulator or (`real/RealCommand.ts`) against a running console.
+ * Exit status 0 when all hold, 1 when one failed. In the simulator they take their turns, each over all workers.
  */
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -14,7 +14,8 @@ import { counted } from "../Counted.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import * as Interruption from "../Interruption.ts"
 import * as Progress from "../Progress.ts"
-import * as ResultsFile from "../ResultsFile.ts"
+import * as RealCommand from "../real/RealCommand.ts"
+import * as ReportFiles from "../ReportFiles.ts"
 import { version } from "../Version.ts"
 import * as SweepFlags from "./SweepFlags.ts"
 
@@ -43,36 +44,58 @@ const flags = {
     Flag.withDescription("Take one part of the seeds: 2/4 is the second of four")
   ),
   mutant: Flag.String("mutant").pipe(Flag.optional, Flag.withDescription("Put this wrong version in place first")),
-  json: SweepFlags.jsonFlag
+  world: Flag.Literals("world", ["sim", "real"]).pipe(
+    Flag.withDefault("sim"),
+    Flag.withDescription("sim: the simulator; real: a running console with real sockets, nodes and time")
+  ),
+  json: SweepFlags.jsonFlag,
+  junit: SweepFlags.junitFlag,
+  folder: Flag.Directory("report").pipe(
+    Flag.optional,
+    Flag.withDescription("Write results.json, junit.xml, summary.md and index.html to this folder")
+  )
 }
 
-export const check = Command.make("check", flags, ({ all, ids, json, mutant, workers, ...given }) =>
-  Effect.gen(function* () {
-    const { options, described } = yield* understood(given)
-    const workerCount = yield* SweepFlags.workersOf(workers)
-    const subjects = yield* choose(ids, all, mutant)
-    const write = yield* ResultsFile.open(json)
-    const interruption = yield* Interruption.listen
-    const over = yield* pool(workerCount)
-    const reports: Array<PropertyReport> = []
-    const ended = yield* Effect.result(checkAll(over, subjects, { ...options, stop: interruption.asked }, reports))
-    // Also after an error or an interruption: what was done is done.
-    const report: CheckReport = {
-      tool: "muster",
-      format: 3,
-      version,
-      world: "sim",
-      uncontrolled: [],
-      ...described,
-      properties: reports
-    }
-    yield* write(report)
-    const { isInterrupted } = yield* Effect.fromResult(ended)
-    if (isInterrupted) return yield* interruption.end
-    // The lines above have told what failed.
-    if (reports.some(({ status }) => status === "failed")) return yield* new ExitStatus({ status: 1, message: "" })
-  }).pipe(Effect.scoped)
-).pipe(Command.withDescription("Check properties of the console in the simulator"))
+export const check = Command.make(
+  "check",
+  flags,
+  ({ all, folder, ids, json, junit, mutant, workers, world, ...given }) =>
+    Effect.gen(function* () {
+      if (world === "real") {
+        const refused = {
+          strategy: given.strategy !== SweepFlags.strategyDefault,
+          shard: Option.isSome(given.shard),
+          workers: Option.isSome(workers),
+          mutant: Option.isSome(mutant)
+        }
+        const write = yield* ReportFiles.open({ json, junit, folder })
+        return yield* RealCommand.run({ ...given, all, ids, refused }, write)
+      }
+      const { options, described } = yield* understood(given)
+      const workerCount = yield* SweepFlags.workersOf(workers)
+      const subjects = yield* choose(ids, all, mutant)
+      const write = yield* ReportFiles.open({ json, junit, folder })
+      const interruption = yield* Interruption.listen
+      const over = yield* pool(workerCount)
+      const reports: Array<PropertyReport> = []
+      const ended = yield* Effect.result(checkAll(over, subjects, { ...options, stop: interruption.asked }, reports))
+      // Also after an error or an interruption: what was done is done.
+      const report: CheckReport = {
+        tool: "muster",
+        format: 3,
+        version,
+        world: "sim",
+        uncontrolled: [],
+        ...described,
+        properties: reports
+      }
+      yield* write(report)
+      const { isInterrupted } = yield* Effect.fromResult(ended)
+      if (isInterrupted) return yield* interruption.end
+      // The lines above have told what failed.
+      if (reports.some(({ status }) => status === "failed")) return yield* new ExitStatus({ status: 1, message: "" })
+    }).pipe(Effect.scoped)
+).pipe(Command.withDescription("Check properties of the console in the simulator, or of a running one"))
 
 interface Given {
   readonly seed: number
@@ -153,11 +176,13 @@ const statuses = { holds: "holds ", failed: "FAILED", interrupted: "ended ", ski
 
 const tell = (report: PropertyReport) =>
   Effect.gen(function* () {
-    const { distinctTraces, failure, id, runs, status, steps, title, virtualMs, wallMs } = report
+    const { distinctTraces, failure, id, runs, status, steps, title, unreached, virtualMs, wallMs } = report
     yield* Console.log(
       `${statuses[status]} ${id} ${title}: ${counted(runs, "run")}, ${counted(steps, "step")}, ` +
         `${counted(Math.round(virtualMs / 1_000), "virtual second")}, ` +
         `${counted(distinctTraces, "distinct trace")}, ${wallMs} ms`
     )
+    // Fewer runs need not come everywhere.
+    if (runs >= seedsDefault && unreached.length > 0) yield* Console.log(`  not reached: ${unreached.join("; ")}`)
     if (failure !== undefined) yield* Console.log(failureLines(failure))
   })

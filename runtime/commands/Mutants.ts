@@ -4,6 +4,7 @@
  */
 import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import type { MutantResult, MutantsReport } from "../../reports/MutantsReport.ts"
 import { properties } from "../../scenarios/Properties.ts"
 import type { Mutant } from "../../scenarios/Property.ts"
 import { check, pool } from "../../scenarios/Sweep.ts"
@@ -14,10 +15,13 @@ import { ExitStatus } from "../ExitStatus.ts"
 import * as Interruption from "../Interruption.ts"
 import * as Progress from "../Progress.ts"
 import * as ResultsFile from "../ResultsFile.ts"
+import { version } from "../Version.ts"
 import * as SweepFlags from "./SweepFlags.ts"
 
 /** Runs within which a mutant has to be caught. */
 const runsDefault = 1_000
+
+const seedFirst = 0
 
 const millisecondsPerSecond = 1_000
 
@@ -39,22 +43,15 @@ export const mutants = Command.make("mutants", flags, ({ ids, json, seeds, worke
     const over = yield* pool(workerCount)
     const results: Array<MutantResult> = []
     // The sweep is over at the first failure, which need not be told any shorter.
-    const options = { runs, seed: 0, shrink: false, stop: interruption.asked }
+    const options = { runs, seed: seedFirst, shrink: false, stop: interruption.asked }
     const ended = yield* Effect.result(sweepAll(over, subjects, options, results))
-    yield* write({ mutants: results })
+    const report: MutantsReport = { tool: "muster", format: 1, version, seed: seedFirst, seeds: runs, mutants: results }
+    yield* write(report)
     const { isInterrupted } = yield* Effect.fromResult(ended)
     if (isInterrupted) return yield* interruption.end
     if (results.some(({ caught }) => !caught)) return yield* new ExitStatus({ status: 1, message: "" })
   }).pipe(Effect.scoped)
 ).pipe(Command.withDescription("Check that each property catches its wrong versions"))
-
-interface MutantResult {
-  readonly id: string
-  readonly property: string
-  readonly caught: boolean
-  readonly runs: number
-  readonly seconds: number
-}
 
 /** Adds a result for each mutant of the subjects; ends early when it is told to stop, or cannot go on. */
 const sweepAll = Effect.fnUntraced(function* (
@@ -94,5 +91,5 @@ const sweepOne = Effect.fnUntraced(function* (
     `${caught ? "caught" : "MISSED"} ${property} ${mutant.id} after ${counted(runs, "run")}, ` +
       `${seconds.toFixed(2)} s: ${mutant.what}`
   )
-  return { id: mutant.id, property, caught, runs, seconds }
+  return { id: mutant.id, what: mutant.what, property, caught, runs, seconds }
 })

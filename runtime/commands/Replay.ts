@@ -5,11 +5,14 @@
 import { Console, Effect, FileSystem, Option, Result, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { CheckReport } from "../../reports/CheckReport.ts"
+import { runPage } from "../../reports/html/RunPage.ts"
 import { replay as replayToken } from "../../scenarios/Sweep.ts"
 import type { Replayed } from "../../scenarios/Sweep.ts"
+import { pictureOf } from "../../sim/PictureOf.ts"
 import { story } from "../../sim/Story.ts"
 import { counted } from "../Counted.ts"
 import { ExitStatus } from "../ExitStatus.ts"
+import * as ResultsFile from "../ResultsFile.ts"
 import * as SweepFlags from "./SweepFlags.ts"
 
 /** Stretches shown before `--until`, when `--last` is not given. */
@@ -31,10 +34,11 @@ const flags = {
   last: Flag.Int("last").pipe(
     Flag.optional,
     Flag.withDescription("Show so many of the last stretches between two switches; 0 for all")
-  )
+  ),
+  html: Flag.File("html").pipe(Flag.optional, Flag.withDescription("Draw the run on a page, and write it to this file"))
 }
 
-export const replay = Command.make("replay", flags, ({ all, last, shrink, token, until }) =>
+export const replay = Command.make("replay", flags, ({ all, html, last, shrink, token, until }) =>
   Effect.gen(function* () {
     const options: Options = {
       all,
@@ -47,7 +51,13 @@ export const replay = Command.make("replay", flags, ({ all, last, shrink, token,
     }
     const tokens = isToken(token) ? [token] : yield* tokensIn(token)
     if (tokens.length === 0) return yield* Console.log(`${token}: no failures`)
-    const statuses = yield* Effect.forEach(tokens, (each) => replayOne(each, options))
+    if (Option.isSome(html) && tokens.length > 1) {
+      return yield* SweepFlags.wrongUsage(
+        `--html draws one run, and ${token} has ${tokens.length} failures: name a token`
+      )
+    }
+    const draw = Option.isSome(html) ? yield* ResultsFile.openText(html.value) : undefined
+    const statuses = yield* Effect.forEach(tokens, (each) => replayOne(each, options, draw))
     const status = statuses.includes(2) ? 2 : statuses.includes(1) ? 1 : 0
     if (status !== 0) return yield* new ExitStatus({ status, message: "" })
   })
@@ -81,8 +91,11 @@ const tokensIn = (file: string) =>
     )
   })
 
-/** Tells the run; gives its exit status. */
-const replayOne = (token: string, options: Options) =>
+/** Events of a page at most. */
+const eventsMax = 20_000
+
+/** Tells the run, and draws it if that is asked for; gives its exit status. */
+const replayOne = (token: string, options: Options, draw: ResultsFile.WriteText | undefined) =>
   Effect.gen(function* () {
     const { shrink, until } = options
     const replayed = replayToken(token, { shrink, ...(until === undefined ? {} : { until }) })
@@ -91,7 +104,9 @@ const replayOne = (token: string, options: Options) =>
       return 2
     }
     yield* Console.log(told(replayed.success, options))
-    const { run } = replayed.success
+    const { run, shrunk, subject } = replayed.success
+    const of = { id: subject.name, title: subject.property.title }
+    if (draw !== undefined) yield* draw(runPage(pictureOf(shrunk ?? run, { eventsMax }), of))
     return run.outcome === "done" || isCut(run, until) ? 0 : 1
   })
 

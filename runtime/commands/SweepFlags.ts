@@ -16,15 +16,22 @@ export const seedFlag = Flag.Int("seed").pipe(
   Flag.withDescription("First seed; the others follow it")
 )
 
-export const jsonFlag = Flag.File("json").pipe(Flag.optional, Flag.withDescription("Write the results to this file"))
+/** A file for results, or a pipe to whoever reads them: it is tried out by `ResultsFile`. */
+const fileFlag = (name: string) => Flag.Path(name, { typeName: "file" }).pipe(Flag.optional)
+
+export const jsonFlag = fileFlag("json").pipe(Flag.withDescription("Write the results to this file"))
+
+export const junitFlag = fileFlag("junit").pipe(Flag.withDescription("Write the results to this file as JUnit XML"))
 
 export const workersFlag = Flag.Int("workers").pipe(
   Flag.optional,
   Flag.withDescription("Worker threads; the results do not depend on it. Default: one for each core")
 )
 
+export const strategyDefault = "portfolio"
+
 export const strategyFlag = Flag.String("strategy").pipe(
-  Flag.withDefault("portfolio"),
+  Flag.withDefault(strategyDefault),
   Flag.withDescription(`How schedules are chosen: ${planners.map(({ name }) => name).join(", ")}, or pct-DEPTH-POINTS`)
 )
 

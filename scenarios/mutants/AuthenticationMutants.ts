@@ -5,7 +5,7 @@ import { Accounts } from "../../core/auth/Accounts.ts"
 import type { ConsoleParts } from "../../core/Console.ts"
 import type { Principal } from "../../core/domain/Access.ts"
 import { answered, recovered } from "../../core/http/ErrorMiddleware.ts"
-import { hubPath } from "../../core/http/Routes.ts"
+import { hubPath, metricsPath } from "../../core/http/Routes.ts"
 import type { Mutant } from "../Property.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -141,5 +141,21 @@ export const anySchemeOnBatches: Mutant = {
     return header === undefined || pathOf(request) !== "/api/batches"
       ? request
       : request.modify({ headers: { ...request.headers, authorization: header.replace(/^\S+/, "Bearer") } })
+  })
+}
+
+export const refusedMetricsMayBeKept: Mutant = {
+  id: "authentication-metrics-may-be-kept",
+  what: "who is not let in to the metrics gets an answer that caches may keep",
+  mutate: (parts) => ({
+    ...parts,
+    middleware: ((app, options) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        Effect.map(parts.middleware(app, options), (response) =>
+          response.status === 401 && pathOf(request) === metricsPath
+            ? HttpServerResponse.removeHeader(response, "cache-control")
+            : response
+        )
+      )) satisfies ConsoleParts["middleware"]
   })
 }

@@ -1,5 +1,6 @@
 /** Wrong versions of the circuit breaker of a node. */
 import { Effect } from "effect"
+import { verdictOf } from "../../core/fleet/NodeTrouble.ts"
 import { mapCalls, withDrivers } from "../oracles/NodeCalls.ts"
 import type { Mutant } from "../Property.ts"
 import { withGuard } from "./FleetMutants.ts"
@@ -20,4 +21,33 @@ export const probeIsRepeated: Mutant = {
   id: "probe-is-repeated",
   what: "a call that fails is sent once more at once, the probe of a circuit that is half open included",
   mutate: withDrivers((_, driver) => mapCalls(driver, () => (call) => Effect.retry(call, { times: 1 })))
+}
+
+export const twoProbes: Mutant = {
+  id: "two-probes",
+  what: "the place of the probe is not locked, so that a second call goes through a circuit that is half open",
+  mutate: (parts) => ({
+    ...parts,
+    fleet: (nodes, options) =>
+      withDrivers((_, driver) => {
+        // In a row, as the breaker counts them: beyond those that open the circuit, every call is a probe.
+        let failures = 0
+        return mapCalls(driver, () => (call) => {
+          const counted = Effect.tapError(call, ({ reason }) =>
+            Effect.sync(() => {
+              failures = verdictOf(reason, "node") === "bad" ? failures + 1 : 0
+            })
+          ).pipe(
+            Effect.tap(() =>
+              Effect.sync(() => {
+                failures = 0
+              })
+            )
+          )
+          return Effect.suspend(() =>
+            failures < options.guard.breakerFailures ? counted : Effect.raceFirst(counted, call)
+          )
+        })
+      })(parts).fleet(nodes, options)
+  })
 }

@@ -1,9 +1,9 @@
 /** Wrong versions of what happens when a client of the hub goes. */
-import { Effect, Layer, Scope } from "effect"
+import { Effect, Layer, Scope, Semaphore } from "effect"
 import { LogFollow } from "../../core/fleet/LogFollow.ts"
 import type { ConsoleParts } from "../../core/Console.ts"
 import type { Mutant } from "../Property.ts"
-import { heardByHub, takingOther, wrapClients, wrapHub } from "./HubMutants.ts"
+import { clientWith, heardByHub, takingOther, wrapClients, wrapHub } from "./HubMutants.ts"
 
 const wrapLogFollow =
   (wrap: (real: LogFollow["Service"]) => LogFollow["Service"]) =>
@@ -24,10 +24,11 @@ export const cleanupOnBroadcast: Mutant = {
       },
       hear: (_, handle) => Effect.andThen(Effect.all(cleanups.splice(0), { discard: true }), handle)
     })
-    const client = wrapClients((real) => ({
-      ...real,
-      close: (reason) => Effect.tap(real.close(reason), () => Effect.sync(() => cleanups.push(real.gone)))
-    }))
+    const client = wrapClients((real) =>
+      clientWith(real, {
+        close: (reason) => Effect.tap(real.close(reason), () => Effect.sync(() => cleanups.push(real.gone)))
+      })
+    )
     return client({ ...parts, bus })
   }
 }
@@ -43,8 +44,7 @@ export const setChangedWhileWalked: Mutant = {
         join: (joining) =>
           Effect.map(hub.join(joining), (client) => {
             let seen = gone
-            return {
-              ...client,
+            return clientWith(client, {
               close: (reason) => Effect.tap(client.close(reason), () => Effect.sync(() => gone++)),
               outbox: takingOther(client.outbox, () => {
                 const frames = client.outbox.take()
@@ -53,7 +53,55 @@ export const setChangedWhileWalked: Mutant = {
                 seen = gone
                 return frames.toSpliced(first, 1)
               })
-            }
+            })
+          })
+      }
+    })
+  )
+}
+
+export const cleanupHoldsLock: Mutant = {
+  id: "cleanup-holds-the-lock",
+  what: "one lock is for the set of clients, and a cleanup keeps it until all that the client held is given back",
+  mutate: (parts) => {
+    // Made in each run by the layer of the bus, which comes first.
+    let lock = Semaphore.makeUnsafe(1)
+    const bus = heardByHub(parts, {
+      begin: () => {
+        lock = Semaphore.makeUnsafe(1)
+      },
+      hear: (_, handle) => lock.withPermit(handle)
+    })
+    const client = wrapClients((real) =>
+      clientWith(real, {
+        close: (reason) => Effect.tap(real.close(reason), () => Effect.forkDetach(lock.withPermit(real.gone)))
+      })
+    )
+    return client({ ...parts, bus })
+  }
+}
+
+export const walkBeginsAgain: Mutant = {
+  id: "walk-begins-again",
+  what: "a client that goes makes the walk over the clients begin again, so that others get an event twice",
+  mutate: wrapHub((hub) =>
+    Effect.sync(() => {
+      let gone = 0
+      return {
+        ...hub,
+        join: (joining) =>
+          Effect.map(hub.join(joining), (client) => {
+            let seen = gone
+            return clientWith(client, {
+              close: (reason) => Effect.tap(client.close(reason), () => Effect.sync(() => gone++)),
+              outbox: takingOther(client.outbox, () => {
+                const frames = client.outbox.take()
+                const first = frames.find(({ numbers }) => numbers !== undefined)
+                if (gone === seen || first === undefined) return frames
+                seen = gone
+                return frames.flatMap((frame) => (frame === first ? [frame, frame] : [frame]))
+              })
+            })
           })
       }
     })
@@ -73,13 +121,21 @@ export const logIsKept: Mutant = {
   }))
 }
 
-export const goodbyeOnly: Mutant = {
-  id: "goodbye-only",
-  what: "a client is forgotten when it says goodbye, but not when its connection breaks",
-  mutate: wrapClients((client) => ({
-    ...client,
-    close: (reason) =>
-      reason.code === 1000 && reason.reason === "the session ended" ? Effect.void : client.close(reason),
-    gone: Effect.void
-  }))
+/** Of a connection that ended by itself, by a goodbye or because it broke. */
+const endedByItself = 1006
+
+export const sessionIsKept: Mutant = {
+  id: "session-is-kept",
+  what: "the session of a client that the hub lets go is taken out of the table, but not one that ends by itself",
+  mutate: wrapClients((client) => {
+    let isKept = false
+    return clientWith(client, {
+      close: (reason) =>
+        Effect.suspend(() => {
+          isKept ||= reason.code === endedByItself
+          return client.close(reason)
+        }),
+      leave: Effect.suspend(() => (isKept ? Effect.void : client.leave))
+    })
+  })
 }

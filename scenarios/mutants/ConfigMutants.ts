@@ -89,7 +89,7 @@ const careless =
 
 const make = Effect.fnUntraced(function* (
   { appliedFirst = false, lenientTls = false, unserialised = false }: Carelessness,
-  { initial, load = Effect.succeed(initial), tls: firstTls }: LiveSettingsOptions
+  { applied = nothing, initial, load = Effect.succeed(initial), tls: firstTls }: LiveSettingsOptions
 ) {
   const context = yield* Effect.context<FileSystem.FileSystem>()
   const turn = yield* Semaphore.make(1)
@@ -110,6 +110,7 @@ const make = Effect.fnUntraced(function* (
     const material = appliedFirst ? before.tls : yield* read
     const swap = (config: Versioned["config"]) => {
       value = { version, config }
+      applied(value)
       overview = { version, settings: next.settings, needs_restart: [] }
       tls = material
     }
@@ -118,8 +119,16 @@ const make = Effect.fnUntraced(function* (
     return report
   }).pipe(
     Effect.provideContext(context),
+    Effect.tap(components.assessed(componentName, "healthy", "the configuration is that of the file")),
     Effect.tapError((error) =>
-      components.errored(componentName, error._tag === "ReloadFailed" ? error.field : formatProblems(error))
+      Effect.andThen(
+        components.assessed(
+          componentName,
+          "degraded",
+          error._tag === "ReloadFailed" ? error.field : formatProblems(error)
+        ),
+        Effect.logError("the configuration stays as it was", error)
+      )
     )
   )
   return Settings.of({
@@ -186,6 +195,45 @@ export const joinedTooLate: Mutant = {
   })
 }
 
+/** How long the wrong version shows what it has found once. */
+const overviewKeptMs = 20
+
+export const overviewIsKept: Mutant = {
+  id: "overview-is-kept",
+  what: "the configuration that people see is worked out once in a while, and shown until the next time",
+  mutate: (parts) => ({
+    ...parts,
+    settings: (options) =>
+      Layer.effect(
+        Settings,
+        Effect.gen(function* () {
+          const settings = yield* Settings
+          return { ...settings, overview: yield* Effect.cachedWithTTL(settings.overview, overviewKeptMs) }
+        })
+      ).pipe(Layer.provide(parts.settings(options)))
+  })
+}
+
+export const originsOfTheStart: Mutant = {
+  id: "origins-of-the-start",
+  what: "the origins of other pages are asked for once, by the first request",
+  mutate: (parts) => {
+    // The options of a run are its own: their settings are made once in each.
+    let first: ReadonlyArray<string> | undefined
+    return {
+      ...parts,
+      settings: (options) => {
+        first = undefined
+        return parts.settings(options)
+      },
+      middleware: ((app, options) => {
+        first ??= options.corsOrigins
+        return parts.middleware(app, { ...options, corsOrigins: first })
+      }) satisfies ConsoleParts["middleware"]
+    }
+  }
+}
+
 export const appliedFirst: Mutant = {
   id: "applied-before-checked",
   what: "the nodes are changed before the certificates that they name are read",
@@ -196,6 +244,17 @@ export const lenientTls: Mutant = {
   id: "certificates-left-out",
   what: "a certificate that cannot be read is left out, and the rest is applied",
   mutate: (parts) => ({ ...parts, settings: careless({ lenientTls: true }) })
+}
+
+export const usedOnceRead: Mutant = {
+  id: "used-once-read",
+  what: "limits and origins change as soon as the file is read, before the certificates that it names are",
+  mutate: withOptions(({ applied, load, ...real }) => ({
+    ...real,
+    ...(applied === undefined || load === undefined
+      ? {}
+      : { applied, load: Effect.tap(load, ({ config }) => Effect.sync(() => applied({ version: 0, config }))) })
+  }))
 }
 
 export const emptyOnError: Mutant = {

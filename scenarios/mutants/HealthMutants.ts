@@ -1,5 +1,6 @@
 /** Wrong versions of how the console says how it is. */
 import { Effect, Layer } from "effect"
+import { componentName as configuration } from "../../core/config/LiveSettings.ts"
 import type { ConsoleParts } from "../../core/Console.ts"
 import * as ComponentHealth from "../../core/health/Components.ts"
 import { Components } from "../../core/health/Components.ts"
@@ -51,6 +52,15 @@ export const assessmentsForgotten: Mutant = {
   what: "what a component finds itself to be counts as one error among others",
   mutate: withComponents(({ errored, succeeded }) => ({
     assessed: (name, status, message) => (status === "healthy" ? succeeded(name) : errored(name, message))
+  }))
+}
+
+export const repairGoesUnnoticed: Mutant = {
+  id: "health-repair-goes-unnoticed",
+  what: "a configuration that is repaired by taking the old one again leaves its component degraded",
+  mutate: withComponents(({ assessed }) => ({
+    assessed: (name, status, message) =>
+      name === configuration && status === "healthy" ? Effect.void : assessed(name, status, message)
   }))
 }
 

@@ -28,13 +28,26 @@ export const racyCount: Mutant = {
         ...hub,
         join: (joining) =>
           Effect.tap(hub.join(joining), () => add(1)).pipe(
-            Effect.map((client) => ({ ...client, gone: Effect.andThen(client.gone, add(-1)) }))
+            Effect.map((client) => clientWith(client, { gone: Effect.andThen(client.gone, add(-1)) }))
           ),
         counts: Effect.zipWith(hub.counts, Ref.get(count), (counts, connected) => ({ ...counts, connected }))
       }
     })
   )
 }
+
+/** A client with another way to do something. Its own way may belong to its class, which a spread would lose. */
+export const clientWith = (client: Client, change: Partial<Client>): Client => ({
+  id: client.id,
+  outbox: client.outbox,
+  subscribe: (subscription) => client.subscribe(subscription),
+  send: (text) => client.send(text),
+  close: (reason) => client.close(reason),
+  closing: client.closing,
+  gone: client.gone,
+  leave: client.leave,
+  ...change
+})
 
 /** A hub with changed clients. */
 export const wrapClients = (wrap: (client: Client) => Client) =>
@@ -55,11 +68,37 @@ export const takingOther = (outbox: Outbox, take: () => ReturnType<Outbox["take"
 export const cleanupDiesWithSession: Mutant = {
   id: "cleanup-dies-with-session",
   what: "a client is removed by a child of its session, which is interrupted when the session ends first",
-  mutate: wrapClients((client) => ({
-    ...client,
-    close: (reason) => Effect.asVoid(Effect.forkChild(client.close(reason))),
-    gone: Effect.void
-  }))
+  mutate: wrapClients((client) =>
+    clientWith(client, {
+      close: (reason) => Effect.asVoid(Effect.forkChild(client.close(reason))),
+      gone: Effect.void
+    })
+  )
+}
+
+export const countedOutTwice: Mutant = {
+  id: "counted-out-twice",
+  what: "a client that is let go by the hub is counted out by that, and once more when its session ends",
+  mutate: wrapHub((hub) =>
+    Effect.map(Ref.make(0), (closes) => ({
+      ...hub,
+      join: (joining) =>
+        Effect.map(hub.join(joining), (client) =>
+          clientWith(client, {
+            close: (reason) =>
+              Effect.andThen(
+                Ref.update(closes, (n) => n + 1),
+                client.close(reason)
+              )
+          })
+        ),
+      counts: Effect.zipWith(hub.counts, Ref.get(closes), (counts, left) => ({
+        ...counts,
+        left,
+        connected: counts.joined - left
+      }))
+    }))
+  )
 }
 
 /** How long the wrong version keeps a snapshot. */
@@ -116,15 +155,16 @@ const keptFramesMax = 2
 export const lossyOutbox: Mutant = {
   id: "lossy-outbox",
   what: "a client that is behind loses its oldest frames without being told",
-  mutate: wrapClients((client) => ({
-    ...client,
-    outbox: takingOther(client.outbox, () => {
-      const frames = client.outbox.take()
-      const events = frames.filter(({ numbers }) => numbers !== undefined)
-      const lost = new Set(events.slice(0, Math.max(0, events.length - keptFramesMax)))
-      return frames.filter((frame) => !lost.has(frame))
+  mutate: wrapClients((client) =>
+    clientWith(client, {
+      outbox: takingOther(client.outbox, () => {
+        const frames = client.outbox.take()
+        const events = frames.filter(({ numbers }) => numbers !== undefined)
+        const lost = new Set(events.slice(0, Math.max(0, events.length - keptFramesMax)))
+        return frames.filter((frame) => !lost.has(frame))
+      })
     })
-  }))
+  )
 }
 
 export const resumeOffByOne: Mutant = {
@@ -149,21 +189,23 @@ export const streamNotLookedAt: Mutant = {
 export const gapNotTold: Mutant = {
   id: "gap-not-told",
   what: "clients are not told of events that were lost",
-  mutate: wrapClients((client) => ({
-    ...client,
-    outbox: takingOther(client.outbox, () =>
-      client.outbox.take().filter(({ text }) => !text.startsWith('{"type":"gap"'))
-    )
-  }))
+  mutate: wrapClients((client) =>
+    clientWith(client, {
+      outbox: takingOther(client.outbox, () =>
+        client.outbox.take().filter(({ text }) => !text.startsWith('{"type":"gap"'))
+      )
+    })
+  )
 }
 
 export const logHoleNotTold: Mutant = {
   id: "log-hole-not-told",
   what: "clients are not told of pieces of a log that the bus lost",
-  mutate: wrapClients((client) => ({
-    ...client,
-    outbox: takingOther(client.outbox, () => client.outbox.take().filter(({ text }) => !isLogHole(text)))
-  }))
+  mutate: wrapClients((client) =>
+    clientWith(client, {
+      outbox: takingOther(client.outbox, () => client.outbox.take().filter(({ text }) => !isLogHole(text)))
+    })
+  )
 }
 
 const isLogHole = (text: string): boolean =>
@@ -254,7 +296,7 @@ export const resumeOverHole: Mutant = {
               isFirst = false
               return isResumed(hello.text) ? [hello, ...missed.map(numbered), ...rest] : frames
             }
-            return { ...client, outbox: takingOther(client.outbox, take) }
+            return clientWith(client, { outbox: takingOther(client.outbox, take) })
           })
       })
     )({ ...parts, bus })

@@ -43,6 +43,9 @@ export interface Witness {
   readonly reading: Fiber.Fiber<number>
 }
 
+/** A client as the comparison needs it. */
+export type Observed = Pick<Witness, "cameBack" | "initial" | "narrowed">
+
 /** What is known of the console. */
 export interface Expected {
   /** With them, who missed no more than these and lost nothing on the way must be resumed. */
@@ -143,7 +146,7 @@ const decodeSnapshot = Schema.decodeUnknownSync(
 
 /** What is wrong with what a client received, frame by frame; the owner of its place in the stream. */
 class Comparison {
-  readonly #witness: Witness
+  readonly #witness: Observed
   readonly #events: ReadonlyArray<FleetEvent>
   readonly #byNumber: ReadonlyMap<number, FleetEvent>
   readonly #expected: Expected
@@ -156,7 +159,7 @@ class Comparison {
   /** Subscriptions since its last event: what is missing must have been wanted by all of them. */
   #meanwhile: ReadonlyArray<Subscription>
 
-  constructor(witness: Witness, events: ReadonlyArray<FleetEvent>, expected: Expected) {
+  constructor(witness: Observed, events: ReadonlyArray<FleetEvent>, expected: Expected) {
     this.#witness = witness
     this.#events = events
     this.#byNumber = new Map(events.map((event) => [event.seq, event]))
@@ -259,6 +262,21 @@ class Comparison {
   }
 }
 
+/** What is wrong with the frames of a client, undefined for nothing, and what it came across. Pure. */
+export const wrongWith = (
+  witness: Observed,
+  frames: ReadonlyArray<Received>,
+  events: ReadonlyArray<FleetEvent>,
+  expected: Expected = {}
+): { readonly wrong: string | undefined; readonly reached: ReadonlySet<string> } => {
+  const comparison = new Comparison(witness, events, expected)
+  for (const frame of frames) {
+    const wrong = comparison.take(frame)
+    if (wrong !== undefined) return { wrong, reached: comparison.reached }
+  }
+  return { wrong: undefined, reached: comparison.reached }
+}
+
 const compare = (
   witness: Witness,
   frames: ReadonlyArray<Received>,
@@ -266,10 +284,7 @@ const compare = (
   expected: Expected
 ): Effect.Effect<void, Violation, RunContext> =>
   Effect.gen(function* () {
-    const comparison = new Comparison(witness, events, expected)
-    for (const frame of frames) {
-      const wrong = comparison.take(frame)
-      if (wrong !== undefined) return yield* violated(`${witness.name} ${wrong}`)
-    }
-    for (const place of comparison.reached) yield* sometimes(place)
+    const { reached, wrong } = wrongWith(witness, frames, events, expected)
+    if (wrong !== undefined) return yield* violated(`${witness.name} ${wrong}`)
+    for (const place of reached) yield* sometimes(place)
   })

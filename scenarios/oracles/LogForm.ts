@@ -75,10 +75,10 @@ export const watch = (parts: ConsoleParts): LogForm => {
     wrongWith: (lines, secrets) => {
       const told = new Map<number, number>()
       for (const text of lines) {
-        const wrong = wrongText(text, secrets)
-        if (wrong !== undefined) return `${wrong}: ${JSON.stringify(text)}`
+        const wrong = wrongLine(text, secrets)
+        if (wrong !== undefined) return wrong
         const decoded = decode(text)
-        if (decoded._tag === "Failure") return `no line of the log: ${decoded.failure.message}: ${JSON.stringify(text)}`
+        if (decoded._tag === "Failure") continue
         const line = decoded.success
         const number = line.context?.[mark]
         if (typeof number !== "number") continue
@@ -95,6 +95,16 @@ export const watch = (parts: ConsoleParts): LogForm => {
       return undefined
     }
   }
+}
+
+/** What is wrong with the form of a line; undefined for nothing. `secrets` must not be in it. */
+export const wrongLine = (text: string, secrets: Iterable<string>): string | undefined => {
+  const wrong = wrongText(text, secrets)
+  if (wrong !== undefined) return `${wrong}: ${JSON.stringify(text)}`
+  const decoded = decode(text)
+  return decoded._tag === "Failure"
+    ? `no line of the log: ${decoded.failure.message}: ${JSON.stringify(text)}`
+    : undefined
 }
 
 const wrongText = (text: string, secrets: Iterable<string>): string | undefined => {

@@ -150,7 +150,7 @@ const makeLife = Effect.fnUntraced(function* (
   })
   const leave = Effect.asVoid(FiberHandle.run(leaving, away))
   const crash = Effect.gen(function* () {
-    run.tell(() => `${host}: the host dies`)
+    run.tell(() => `${host}: the host dies`, { kind: "fault", from: host })
     yield* FiberHandle.clear(leaving)
     yield* settle(node)
     // A dead host answers nobody any more, least of all that it has no such process.

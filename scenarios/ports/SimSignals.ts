@@ -44,7 +44,7 @@ export const layer: Layer.Layer<Signals | SimSignals, never, RunContext> = Layer
       Effect.gen(function* () {
         const now = yield* Clock.monotonicTimeNanos
         context.fault(`signal ${signal}`)
-        context.tell(() => `the console gets ${signal}`)
+        context.tell(() => `the console gets ${signal}`, { kind: "fault" })
         if (signal === "SIGHUP") {
           yield* Queue.offer(reloads, undefined)
           return

@@ -163,7 +163,14 @@ export const P1: Property = {
   id: "P1",
   title: "hub race-freedom",
   requirements: ["R1.1", "R1.2", "R1.3"],
-  marks: [],
+  marks: [
+    "a client left by reset",
+    "a client left by silent",
+    "a client left by stall",
+    "a client was silent for too long",
+    "a slow client was let go",
+    "a broadcast met a client that leaves"
+  ],
   program,
-  mutants: [HubMutants.racyCount, HubMutants.cleanupDiesWithSession]
+  mutants: [HubMutants.racyCount, HubMutants.cleanupDiesWithSession, HubMutants.countedOutTwice]
 }

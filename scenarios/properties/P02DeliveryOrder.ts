@@ -167,7 +167,19 @@ export const P2: Property = {
   id: "P2",
   title: "delivery order",
   requirements: ["R1.4"],
-  marks: [],
+  marks: [
+    "a client came back and had to take the snapshot",
+    "a client came back and was sent what it missed",
+    "a slow client was let go",
+    "an event made room in a full outbox",
+    "clients were told of events lost on the bus",
+    "a piece of a followed log was lost",
+    "the bus dropped a piece of a log",
+    "the bus dropped an event",
+    "a publisher waits for room on the bus",
+    "a gap was told",
+    "a narrowed subscription"
+  ],
   program: (parts) =>
     Effect.flatMap(draw(fc.constantFrom(streamProgram, burstProgram, Resume.program, Logs.program)), (program) =>
       program(parts)

@@ -69,7 +69,7 @@ const workload = fc.record({
   overflow: fc.constantFrom(...overflows),
   queueEventsMax: fc.integer({ min: 1, max: 5 }),
   changes: fc.array(fc.record({ atMs: fc.nat(60), change }), { minLength: 3, maxLength: 20 }),
-  clients: fc.array(fc.array(session, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 3 })
+  clients: fc.array(fc.array(session, { minLength: 2, maxLength: 4 }), { minLength: 1, maxLength: 3 })
 })
 type Plan = ReturnType<typeof workload.generate>["value"]
 

@@ -119,7 +119,12 @@ export const P3: Property = {
   id: "P3",
   title: "separate cleanup",
   requirements: ["R1.2", "R1.5"],
-  marks: [],
+  marks: ["a client left whose cleanup is slow"],
   program,
-  mutants: [CleanupMutants.cleanupOnBroadcast, CleanupMutants.setChangedWhileWalked]
+  mutants: [
+    CleanupMutants.cleanupOnBroadcast,
+    CleanupMutants.cleanupHoldsLock,
+    CleanupMutants.setChangedWhileWalked,
+    CleanupMutants.walkBeginsAgain
+  ]
 }

@@ -2,7 +2,7 @@
  * P4, fleet state safety (R2.1 to R2.3): the registry is linearizable: every concurrent history of its operations
  * equals some sequential one; and its events, replayed in the order of their numbers, lead to its state.
  *
- * Method: fibers add and remove nodes, report polls and read, at once, on the registry of a running console; readers
+ * Method: fibers add, remove and replace nodes, report polls and read, at once, on the registry of a running console; readers
  * come through the HTTP API. The history is searched for a sequential explanation against a model of a few lines.
  */
 import { Effect, Option, Ref, Schema } from "effect"
@@ -26,6 +26,7 @@ const node = fc.constantFrom("n1", "n2")
 const operation = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("add" as const), node }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("remove" as const), node }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("replace" as const), node }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("poll" as const), node, pid: fc.integer({ min: 1, max: 99 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("fail" as const), node }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("read" as const), node }) },
@@ -55,6 +56,8 @@ const model: Model<NodeModel, Input, Output> = {
         return present ? state : { status: "connecting", pid: 0 }
       case "remove":
         return { status: "absent", pid: 0 }
+      case "replace":
+        return { status: "connecting", pid: 0 }
       case "poll":
         return present ? { status: "up", pid: input.pid } : state
       case "fail":
@@ -67,13 +70,20 @@ const model: Model<NodeModel, Input, Output> = {
   }
 }
 
+const entryOf = (name: string) => ({ name, environment: undefined, kind: "supervisord" }) as const
+
 const perform = (world: World.World, input: Input): Effect.Effect<Output, HttpClientError.HttpClientError> => {
   const { registry } = world
   switch (input.do) {
     case "add":
-      return Effect.as(registry.add({ name: input.node, environment: undefined, kind: "supervisord" }), "")
+      return Effect.as(registry.add(entryOf(input.node)), "")
     case "remove":
       return Effect.as(registry.remove(input.node), "")
+    case "replace":
+      return Effect.as(
+        registry.replace({ removed: [input.node], added: [entryOf(input.node)] }, () => {}),
+        ""
+      )
     case "poll":
       return Effect.as(registry.record(input.node, running(input.pid)), "")
     case "fail":
@@ -208,7 +218,7 @@ export const P4: Property = {
   id: "P4",
   title: "fleet state safety",
   requirements: ["R2.1", "R2.2", "R2.3"],
-  marks: [],
+  marks: ["nodes changed while events went out"],
   program,
   mutants: [RegistryMutants.lostUpdate, RegistryMutants.staleRead, RegistryMutants.publishOutsideLock]
 }

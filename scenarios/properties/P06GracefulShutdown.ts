@@ -3,7 +3,7 @@
  * it was.
  *
  * Method: a console with clients that come, stay, fall silent or do not read, operations and a batch under way, a log
- * that is followed, and nodes that hang or are away, gets SIGTERM at a drawn moment. It must end within its deadline by
+ * that is followed, and nodes that hang, are away or are let go, gets SIGTERM at a drawn moment. It must end within its deadline by
  * itself, say of every part that it was closed, have told its clients, and leave no connection, fiber, timer or permit.
  */
 import { Clock, Effect, Exit, Fiber, Scope } from "effect"
@@ -31,7 +31,8 @@ const workload = fc.record({
     fc.record({ atMs: fc.nat(6_000), kind: fc.constantFrom("start", "stop", "restart"), node: fc.nat(2) }),
     { maxLength: 3 }
   ),
-  batchAtMs: fc.option(fc.nat(6_000))
+  batchAtMs: fc.option(fc.nat(6_000)),
+  letGoAtMs: fc.option(fc.nat(6_000), { freq: 2 })
 })
 
 type Plan = ReturnType<typeof workload.generate>["value"]
@@ -87,7 +88,8 @@ const program: Property["program"] = Effect.fnUntraced(
           ),
           plan.batchAtMs === null
             ? Effect.void
-            : Effect.andThen(Effect.sleep(plan.batchAtMs), ask(world, "/api/batches", batch))
+            : Effect.andThen(Effect.sleep(plan.batchAtMs), ask(world, "/api/batches", batch)),
+          plan.letGoAtMs === null ? Effect.void : Effect.andThen(Effect.sleep(plan.letGoAtMs), world.fleet.remove("n0"))
         ],
         { concurrency: "unbounded", discard: true }
       )
@@ -129,7 +131,17 @@ export const P6: Property = {
   id: "P6",
   title: "graceful shutdown",
   requirements: ["R2.5", "R8.3"],
-  marks: [],
+  marks: [
+    "a shutdown while a batch is under way",
+    "a shutdown with clients",
+    "the console ended with a batch under way",
+    "the hub closed with clients",
+    "a client joined while the hub closed",
+    "a request was cut off by the end of the console",
+    "a poll was given up half way",
+    "a command was given up half way",
+    "a node went while it was talked to"
+  ],
   leaks: "fail",
   program,
   mutants: [LifecycleMutants.hubWaitsForEver, LifecycleMutants.detachedCalls, LifecycleMutants.forgottenPart]

@@ -119,7 +119,15 @@ export const P7: Property = {
   id: "P7",
   title: "one authentication",
   requirements: ["R3.1", "R3.5"],
-  marks: [],
+  marks: [
+    "a call while rights change",
+    "a HEAD that was refused",
+    "rights: removed",
+    "rights: signed out",
+    "rights: disabled",
+    "rights: viewer",
+    "refusals were counted instead of told"
+  ],
   program: (parts) =>
     Effect.scoped(
       Effect.gen(function* () {

@@ -3,8 +3,8 @@
  * endpoint, but for the id of the request.
  *
  * Method: credentials of every kind, good ones, wrong ones, expired ones, those in the wrong place and two at a time,
- * are shown to many routes of the running console, taken by reflection, while others log in and the key that signs
- * tokens is replaced. All refusals of one kind of credentials have to be the same to the byte, and none of them may be
+ * are shown to many routes of the running console, taken by reflection, while others log in or guess at passwords. The
+ * key that signs tokens is replaced before, and in some runs the commit of a login has no answer. All refusals of one kind of credentials have to be the same to the byte, and none of them may be
  * let in anywhere if it is refused elsewhere.
  */
 import { Effect, Redacted } from "effect"
@@ -25,6 +25,7 @@ const kinds = [
   "api token",
   "expired",
   "expired api token",
+  "stolen",
   "tampered",
   "refresh token",
   "no bearer",
@@ -39,14 +40,22 @@ type Kind = (typeof kinds)[number]
 
 const workload = fc.record({
   kinds: fc.uniqueArray(fc.constantFrom(...kinds), { minLength: 3, maxLength: 5 }),
-  routes: fc.array(fc.nat(1_000), { minLength: 6, maxLength: 12 }),
+  routes: fc.array(fc.nat(1_000), { minLength: 5, maxLength: 10 }),
   // So that each run looks at those where paths and methods are most different.
+  /** The answer to the commit of a login is lost: it was done all the same. */
+  losesCommit: fc.boolean(),
+  guesses: fc.constantFrom(0, 6),
   always: fc.subarray(["metrics", "activity.list", "activity.export", "batches.list", "users.change"]),
   logins: fc.array(fc.nat(1_000), { maxLength: 3 })
 })
 
 const accessTokenTtlMs = 20_000
-const afterExpiryMs = accessTokenTtlMs + 5_000
+/**
+ * The key is replaced a minute after the start: what was signed shortly before that has to let in when it is shown
+ * after it. By then a token that was refreshed before the login counts as stolen when it comes again.
+ */
+const loginAtMs = 55_000
+const shownAfterMs = 10_500
 
 const options: World.WorldOptions["options"] = {
   ...World.consoleOptions,
@@ -67,13 +76,25 @@ const guarded = routes.filter(({ access, name }) => access !== "public" && name 
 const password = Redacted.make(World.adminPassword)
 
 /** What each kind of credentials is, as headers and something for the address. */
-const showings = Effect.fnUntraced(function* ({ accounts }: World.World) {
+const showings = Effect.fnUntraced(function* ({ accounts, sql }: World.World, losesCommit: boolean) {
   const login = accounts.login("admin", password, {})
   const old = yield* login
   const short = { name: "short", role: "admin", limits: {}, expiresMs: 10_000 } as const
   const gone = yield* accounts.createToken(old.principal, short)
-  yield* Effect.sleep(afterExpiryMs)
-  const now = yield* login
+  yield* Effect.sleep(loginAtMs)
+  let isLost = !losesCommit
+  const unanswered = sql.rule(({ operation, phase }) => {
+    if (isLost || operation !== "commit" || phase !== "reply") return { _tag: "pass" }
+    isLost = true
+    return { _tag: "reset" }
+  })
+  const now = yield* Effect.scoped(Effect.andThen(unanswered, login))
+  const stolen = yield* login
+  // Two tabs at once.
+  yield* accounts.refresh(stolen.refreshToken, {})
+  yield* accounts.refresh(stolen.refreshToken, {})
+  yield* Effect.sleep(shownAfterMs)
+  yield* Effect.flip(accounts.refresh(stolen.refreshToken, {}))
   const lasting = yield* accounts.createToken(now.principal, { ...short, expiresMs: undefined })
   const token = Redacted.value(now.accessToken)
   const bearer = (text: string) => ({ authorization: `Bearer ${text}` })
@@ -86,6 +107,7 @@ const showings = Effect.fnUntraced(function* ({ accounts }: World.World) {
     "api token": bearer(Redacted.value(lasting.secret)),
     expired: bearer(Redacted.value(old.accessToken)),
     "expired api token": bearer(Redacted.value(gone.secret)),
+    stolen: bearer(Redacted.value(stolen.accessToken)),
     tampered: bearer(tampered),
     "refresh token": bearer(Redacted.value(now.refreshToken)),
     "no bearer": { authorization: `Basic ${token}` },
@@ -122,13 +144,27 @@ export const P8: Property = {
   id: "P8",
   title: "consistent authentication",
   requirements: ["R3.2", "R3.3", "R3.4"],
-  marks: [],
+  marks: [
+    "a commit had no answer",
+    "the accounts were read again after a commit without an answer",
+    "a token of a key that was replaced was shown",
+    "a refresh token was used twice at once",
+    "a refresh token was stolen",
+    "refused: stolen",
+    "refused: expired",
+    "refused: tampered",
+    "refused: forged",
+    "refused: two in a cookie",
+    "logins were limited",
+    "one commit took several attempts",
+    "refusals were counted instead of told"
+  ],
   program: (parts) =>
     Effect.scoped(
       Effect.gen(function* () {
         const world = yield* World.make({ nodes: {}, options, parts })
-        const { query, shown } = yield* showings(world)
         const plan = yield* draw(workload)
+        const { query, shown } = yield* showings(world, plan.losesCommit)
         const chosen = [
           ...plan.routes.flatMap((drawn) => guarded[drawn % guarded.length] ?? []),
           ...guarded.filter(({ name }) => plan.always.includes(name))
@@ -157,11 +193,27 @@ export const P8: Property = {
           (atMs) => Effect.andThen(Effect.sleep(atMs), Effect.ignore(world.accounts.login("admin", password, {}))),
           { concurrency: "unbounded", discard: true }
         )
-        const pairs = plan.kinds.flatMap((kind) => chosen.map((route) => [kind, route] as const))
-        yield* Effect.all([others, Effect.forEach(pairs, ([kind, route]) => show(kind, route), { concurrency: 4 })], {
-          concurrency: "unbounded"
+        const guess = Effect.result(world.accounts.login("nobody", Redacted.make("a guess"), {}))
+        const guessing = Effect.gen(function* () {
+          const answers = yield* Effect.replicateEffect(guess, plan.guesses)
+          const last = answers.at(-1)
+          const isLimited = last?._tag === "Failure" && last.failure._tag === "TooManyAttempts"
+          yield* holds(last === undefined || isLimited, () => `${plan.guesses} guesses at one password went through`)
         })
+        const pairs = plan.kinds.flatMap((kind) => chosen.map((route) => [kind, route] as const))
+        yield* Effect.all(
+          [others, guessing, Effect.forEach(pairs, ([kind, route]) => show(kind, route), { concurrency: 4 })],
+          {
+            concurrency: "unbounded"
+          }
+        )
       })
     ),
-  mutants: [Mutants.tellsExpired, Mutants.tokenInQuery, Mutants.cookieWithoutCsrf, Mutants.anySchemeOnBatches]
+  mutants: [
+    Mutants.tellsExpired,
+    Mutants.tokenInQuery,
+    Mutants.cookieWithoutCsrf,
+    Mutants.anySchemeOnBatches,
+    Mutants.refusedMetricsMayBeKept
+  ]
 }

@@ -1,208 +1,200 @@
 /**
- * P10, validation and rollback (R4.3, R4.5): a configuration that cannot be used changes nothing and says which fields
- * are wrong; the fleet goes on undisturbed; no secret shows; and the next sound one is taken.
+ * P10, validation and rollback (R4.3, R4.5): a configuration that cannot be used changes nothing, is answered and logged
+ * with the fields that are wrong, and tells no secret; and the next sound one is taken.
  *
- * Method: sound configurations are spoilt in one of the ways in which people spoil them, beside changes that would be
- * sound by themselves: new nodes, others gone, another value. After each refused reload everything is as it was, and
- * the node that answers is polled on.
+ * Method: a console has its configuration from a file. Somebody puts one in its place that is different in all that can
+ * change, with a mistake in it; or spoils the file itself: it is missing, empty, not readable, no text, a directory, or
+ * on a disk that fails or hangs. It is loaded by SIGHUP or by the API. Before, meanwhile and afterwards everything that
+ * is seen by any door is the same: the configuration, the nodes, whose pages are let in, what a client of the hub is
+ * told. See `P10Refusals` for settings, fleet and registry by themselves.
  */
-import { Effect, Result } from "effect"
+import { Effect, Fiber, Schema } from "effect"
 import * as fc from "fast-check"
+import { ConfigProblem } from "../../core/config/ConfigErrors.ts"
+import type { ConsoleParts } from "../../core/Console.ts"
 import { draw } from "../../sim/Draw.ts"
 import { sometimes } from "../../sim/Sim.ts"
-import * as ConfiguredFleet from "../ConfiguredFleet.ts"
 import * as ConfigMutants from "../mutants/ConfigMutants.ts"
+import * as WrongConfigs from "../oracles/WrongConfigs.ts"
+import * as ConfigReader from "../peers/ConfigReader.ts"
 import { eventually, holds, violated } from "../Property.ts"
 import type { Property } from "../Property.ts"
+import * as World from "../World.ts"
+import * as Refusals from "./P10Refusals.ts"
 
-const { password, username } = ConfiguredFleet.credentials
-const secret = "s3cr3t"
-const certificate = "/ca.pem"
-const pem = "-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n"
+const { certificate, mistakes, pem, secret, spoiltFiles, table, textOf } = WrongConfigs
 
-/** One table of nodes. */
-const table = (name: string, ...settings: ReadonlyArray<string>): string =>
-  ["[[nodes]]", `name = "${name}"`, ...settings, ""].join("\n")
+const pages = { old: "http://old-page", new: "http://new-page" } as const
 
-const answering = table("steady", 'url = "http://steady:9001"', `username = "${username}"`, `password = "${password}"`)
-const old = table("old", 'url = "https://old:9001"', `tls_ca = "${certificate}"`)
-const sound = `[log]\nlevel = "info"\n${answering}${old}`
+const sectionsOf = (page: string, requestsMax: number) => ({
+  auth: 'anonymous_role = "admin"',
+  server: `cors_origins = "${page}"`,
+  poll: 'interval = "10s"',
+  limits: `requests_max = ${requestsMax}`
+})
+
+/** A node that answers, and others that no host has. */
+const answering = World.configText(["steady"])
+const sound = textOf({
+  sections: sectionsOf(pages.old, 1_001),
+  nodes: `${answering}\n${table("old", 'url = "https://old:9001"', `tls_ca = "${certificate}"`)}`
+})
 /** Sound as well, and different in all that can change. */
-const other = `[log]\nlevel = "debug"\n${answering}${table("new", 'url = "http://new:9001"')}`
-
-interface Mistake {
-  readonly what: string
-  /** The file instead of `other`; none when it is not there at all. */
-  readonly text: string | undefined
-  /** The field that has to be named. */
-  readonly field: string
+const other: WrongConfigs.Sound = {
+  sections: sectionsOf(pages.new, 1_002),
+  nodes: `${answering}\n${table("new", 'url = "http://new:9001"')}`
 }
 
-const added = (lines: string): string => `${other}${lines}`
-const node = (settings: string) => added(`[[nodes]]\nname = "third"\n${settings}`)
-const key = `-----BEGIN ${secret}`
-
-const mistakes: ReadonlyArray<Mistake> = [
-  { what: "no TOML", text: added(`[poll\npassword = "${secret}"`), field: "" },
-  { what: "a file that is not there", text: undefined, field: "" },
-  { what: "an unknown setting", text: added("[bus]\nwrokers = 1\n"), field: "bus.wrokers" },
-  { what: "an unknown section", text: added("[wrong]\n"), field: "wrong" },
-  { what: "another type", text: added("[poll]\nconcurrency = true\n"), field: "poll.concurrency" },
-  { what: "out of range", text: added("[server]\nport = 70000\n"), field: "server.port" },
-  { what: "a time without a unit", text: added("[poll]\ninterval = 2\n"), field: "poll.interval" },
-  { what: "a name that is taken", text: added('[[nodes]]\nname = "new"\nurl = "http://x"\n'), field: "nodes[2].name" },
-  { what: "no address", text: added('[[nodes]]\nname = "third"\n'), field: "nodes[2].url" },
-  { what: "credentials in an address", text: node(`url = "http://u:${secret}@h"\n`), field: "nodes[2].url" },
-  {
-    what: "an unset variable",
-    text: node(`url = "http://h"\nusername = "u"\npassword = "\${NO_SUCH}"\n`),
-    field: "nodes[2].password"
-  },
-  { what: "a password alone", text: node(`url = "http://h"\npassword = "${secret}"\n`), field: "nodes[2].username" },
-  {
-    what: "a certificate without https",
-    text: node(`url = "http://h"\ntls_ca = "${certificate}"\n`),
-    field: "nodes[2].tls_ca"
-  },
-  {
-    what: "a certificate that is not there",
-    text: node('url = "https://h"\ntls_ca = "/none.pem"\n'),
-    field: "nodes[2].tls_ca"
-  },
-  {
-    what: "a certificate that is none",
-    text: node(`url = "https://h"\ntls_ca = "${ConfiguredFleet.file}"\n`),
-    field: "nodes[2].tls_ca"
-  },
-  {
-    what: "a key that is none",
-    text: node(`url = "https://h"\ntls_certificate = ${JSON.stringify(pem)}\ntls_key = '${key}'\n`),
-    field: "nodes[2].tls_key"
-  },
-  { what: "a database that is none", text: added(`[database]\nurl = "mysql:u:${secret}"\n`), field: "database.url" },
-  {
-    what: "headers without a collector",
-    text: added(`[telemetry]\notlp_headers = "X-Key=${secret}"\n`),
-    field: "telemetry.otlp_url"
-  },
-  {
-    what: "headers that are none",
-    text: added(`[telemetry]\notlp_headers = "${secret}"\n`),
-    field: "telemetry.otlp_headers"
-  },
-  { what: "a token source twice", text: added('[auth]\nsources = "header,header"\n'), field: "auth.sources" },
-  {
-    what: "tokens that outlive their session",
-    text: added('[auth]\naccess_token_ttl = "2h"\nsession_ttl = "1h"\n'),
-    field: "auth.access_token_ttl"
-  },
-  {
-    what: "a warning after the alarm",
-    text: added('[limits]\nmemory_warning = "3GiB"\n'),
-    field: "limits.memory_critical"
-  },
-  { what: "pauses that shrink", text: added('[database]\nretry_delay = "9s"\n'), field: "database.retry_delay_max" }
-]
-
 const workload = fc.record({
-  tries: fc.array(
-    fc.record({ mistake: fc.constantFrom(...mistakes), bySignal: fc.boolean(), alsoVanishes: fc.boolean() }),
-    { minLength: 1, maxLength: 4 }
-  )
+  wrong: fc.oneof(
+    fc.record({ mistake: fc.constantFrom(...mistakes) }),
+    fc.record({ file: fc.constantFrom(...spoiltFiles) })
+  ),
+  bySignal: fc.boolean(),
+  certificateGoes: fc.boolean(),
+  meanwhile: fc.constantFrom("config", "nodes", "page", "hub")
 })
-type Try = ReturnType<typeof workload.generate>["value"]["tries"][number]
+type Plan = ReturnType<typeof workload.generate>["value"]
 
-type Console = ConfiguredFleet.ConfiguredFleet
+const whatOf = ({ wrong }: Plan): string => ("mistake" in wrong ? wrong.mistake.what : `a file that is ${wrong.file}`)
 
-/** All that a refused reload leaves as it is. */
-const stateOf = (console: Console) =>
+const fieldOf = ({ wrong }: Plan): string => ("mistake" in wrong ? wrong.mistake.field : "")
+
+const put = ({ files }: World.World, text: string) => {
+  const draft = `${World.configFile}.draft`
+  return Effect.orDie(Effect.andThen(files.writeFileString(draft, text), files.rename(draft, World.configFile)))
+}
+
+/** All that people see of the configuration. */
+const seen = (world: World.World) =>
   Effect.gen(function* () {
-    const { nodes } = yield* console.registry.state
-    const entries = Array.from(nodes.values(), ({ addition, entry }) => `${entry.name} ${addition}`).join(", ")
-    const shown = JSON.stringify(yield* console.settings.overview)
-    return { value: console.settings.currentUnsafe(), entries, shown, made: console.made().length }
+    const { nodes, setting, version } = yield* ConfigReader.overview(world)
+    const { version: inUse } = world.settings.currentUnsafe()
+    const marks = ["limits.requests_max", "server.cors_origins"].map((name) => String(setting(name)))
+    return `version ${version} (${inUse}), ${marks.join(" ")}, nodes ${nodes}`
   })
 
-/** The fields that the refusal names; of a signal, the log does. */
-const refusal = Effect.fnUntraced(function* (console: Console, bySignal: boolean) {
-  if (bySignal) {
-    const before = yield* errorsOf(console)
-    yield* console.hangUp
-    yield* eventually({
-      what: "the signal is answered",
-      withinMs: 1_000,
-      look: errorsOf(console),
-      until: (errors) => errors > before
+const shownBefore = `version 1 (1), 1001 ${pages.old}, nodes old/- steady/-`
+const nodesBefore = "old/- steady/-"
+
+/** One look while the reload is under way, and one after it. */
+const same = Effect.fnUntraced(function* (world: World.World, what: string, door: Plan["meanwhile"]) {
+  switch (door) {
+    case "config": {
+      const shown = yield* seen(world)
+      return yield* holds(shown === shownBefore, () => `${what}: ${shown}, it was ${shownBefore}`)
+    }
+    case "nodes":
+    case "hub": {
+      const nodes = yield* door === "nodes" ? ConfigReader.nodes(world) : ConfigReader.snapshot(world, "visitor")
+      return yield* holds(nodes === nodesBefore, () => `${what}: ${door} shows ${nodes}, nodes were ${nodesBefore}`)
+    }
+    case "page": {
+      const isIn = yield* ConfigReader.letsIn(world, pages.new)
+      return yield* holds(!isIn, () => `${what}: a page of the configuration that was refused is let in`)
+    }
+  }
+})
+
+const Refused = Schema.Struct({
+  code: Schema.Literal("config_invalid"),
+  details: Schema.Struct({
+    problems: Schema.NonEmptyArray(Schema.Struct({ field: ConfigProblem.fields.field, message: Schema.NonEmptyString }))
+  })
+})
+const decodeRefused = Schema.decodeUnknownOption(Schema.fromJsonString(Refused))
+
+/** Longer than a file may take to be read. */
+const refusedMs = 12_000
+
+/** Asks for the reload, and reads of the refusal which fields are wrong. */
+const refusal = Effect.fnUntraced(function* (world: World.World, what: string, bySignal: boolean) {
+  if (!bySignal) {
+    const answer = yield* ConfigReader.reload(world)
+    if (!("status" in answer)) return yield* violated(`${what}: it was taken, as version ${answer.version}`)
+    yield* holds(!answer.body.includes(secret), () => `${what}: the refusal tells a secret: ${answer.body}`)
+    const refused = decodeRefused(answer.body)
+    if (answer.status !== 422 || refused._tag === "None") {
+      return yield* violated(`${what}: answered ${answer.status} ${answer.body}`)
+    }
+    return refused.value.details.problems.map(({ field }) => field)
+  }
+  yield* world.signal("SIGHUP")
+  const lines = yield* eventually({
+    what: `${what}: the signal is answered in the log`,
+    withinMs: refusedMs,
+    look: Effect.sync(() => world.errors()),
+    until: (errors) => errors.length > 0
+  })
+  return lines.flatMap((line) => line.match(/[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)*/g) ?? []).concat("")
+})
+
+export const program = Effect.fnUntraced(function* (parts: ConsoleParts) {
+  const plan = yield* draw(workload)
+  const what = whatOf(plan)
+  const world = yield* World.make({
+    nodes: { steady: [World.steady("app", "api")] },
+    config: sound,
+    otherFiles: { [certificate]: pem },
+    network: { latencyMsMin: 0, latencyMsMax: 2 },
+    parts
+  })
+  const stayer = yield* Effect.orDie(world.connect("stayer"))
+  const reading = yield* Effect.forkChild(stayer.read)
+  const { wrong } = plan
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      if ("mistake" in wrong) yield* put(world, wrong.mistake.text(other, World.configFile))
+      else yield* Effect.orDie(WrongConfigs.spoilFile({ ...world, text: textOf(other) }, World.configFile, wrong.file))
+      if (plan.certificateGoes) yield* Effect.orDie(world.files.remove(certificate))
+      const [fields] = yield* Effect.all([refusal(world, what, plan.bySignal), same(world, what, plan.meanwhile)], {
+        concurrency: "unbounded"
+      })
+      const field = fieldOf(plan)
+      yield* holds(fields.includes(field), () => `${what}: ${field} is wrong, the refusal names ${fields.join(", ")}`)
+      yield* sometimes("mistake" in wrong ? "a mistake was refused" : "a spoilt file was refused")
     })
-    return undefined
-  }
-  const outcome = yield* Effect.result(console.settings.reload)
-  if (Result.isSuccess(outcome)) return yield* violated("a configuration with a mistake was taken")
-  const { failure } = outcome
-  const told = failure._tag === "ReloadFailed" ? [failure.field] : failure.problems.map(({ field }) => field)
-  yield* holds(!JSON.stringify(failure).includes(secret), () => `the refusal tells a secret: ${failure.message}`)
-  return told
-})
-
-const errorsOf = ({ components }: Console) =>
-  Effect.map(components.all, (all) => all.find(({ name }) => name === "configuration")?.errors ?? 0)
-
-const spoil = Effect.fnUntraced(function* (console: Console, { alsoVanishes, bySignal, mistake }: Try) {
-  const { field, text, what } = mistake
-  const before = yield* stateOf(console)
-  if (text === undefined) yield* Effect.ignore(console.fs.remove(ConfiguredFleet.file))
-  else yield* console.write(text)
-  if (alsoVanishes) yield* Effect.ignore(console.fs.remove(certificate))
-  const fields = yield* refusal(console, bySignal)
-  yield* sometimes(bySignal ? "refused by signal" : "refused by call")
-  if (fields !== undefined) {
-    yield* holds(fields.includes(field), () => `${what}: ${field} is wrong, the refusal names ${fields.join(", ")}`)
-  }
-  const after = yield* stateOf(console)
-  yield* holds(after.value === before.value, () => `${what}: the value changed to version ${after.value.version}`)
-  yield* holds(after.entries === before.entries, () => `${what}: nodes were ${before.entries} and are ${after.entries}`)
-  yield* holds(after.shown === before.shown, () => `${what}: another configuration is shown`)
-  yield* holds(!console.logged().includes(secret), () => `${what}: a secret is in the log`)
-  const known = (yield* console.components.all).find(({ name }) => name === "configuration")
-  yield* holds(
-    known?.lastError !== undefined && !known.lastError.message.includes(secret),
-    () => `${what}: the health of the configuration does not tell it, or tells a secret`
   )
-})
-
-const lastSeen = (console: Console) =>
-  Effect.map(Effect.orDie(console.fleet.node("steady")), (view) => view.last_seen ?? "")
-
-const program: Property["program"] = Effect.fnUntraced(function* (parts) {
-  const { tries } = yield* draw(workload)
-  const console = yield* ConfiguredFleet.make({ parts, text: sound, files: { [certificate]: pem } })
-  yield* Effect.sleep(100)
-  for (const one of tries) yield* spoil(console, one)
-  const seen = yield* lastSeen(console)
-  yield* eventually({
-    what: "the node that answers is polled on",
-    withinMs: 10_000,
-    look: lastSeen(console),
-    until: (now) => now > seen
-  })
-  yield* console.write(other)
-  const report = yield* Effect.catch(console.settings.reload, ({ message }) => violated(`refused: ${message}`))
+  yield* same(world, what, "config")
+  yield* same(world, what, "page")
+  const known = (yield* world.components.all).find(({ name }) => name === "configuration")
   yield* holds(
-    report.version === 2 && report.nodes.added.join() === "new" && report.nodes.removed.join() === "old",
-    () => `the next sound configuration was taken as ${JSON.stringify(report)}`
+    known?.status === "degraded" && known.lastError !== undefined,
+    () => `${what}: the health of the configuration is ${known?.status}`
   )
+  const told = `${world.errors().join("\n")}\n${JSON.stringify(known)}`
+  yield* holds(told.includes("stays as it was"), () => `${what}: the log does not tell that it was refused`)
+  yield* holds(!told.includes(secret), () => `${what}: a secret is in the log or the health`)
+  const before = ConfigReader.told(yield* stayer.received)
+  yield* holds(before.length === 1, () => `${what}: the client that stays was told of ${before.length} fleets`)
+
+  yield* put(world, textOf(other))
+  const report = yield* ConfigReader.reload(world)
+  yield* holds(
+    "version" in report &&
+      report.version === 2 &&
+      report.nodes.added.join() === "new" &&
+      report.nodes.removed.join() === "old",
+    () => `after ${what} a sound configuration was taken as ${JSON.stringify(report)}`
+  )
+  yield* holds(yield* ConfigReader.letsIn(world, pages.new), () => "a page of the configuration in use is refused")
+  const nodes = ConfigReader.describeNodes(ConfigReader.told(yield* stayer.received).at(-1) ?? [])
+  yield* holds(nodes === "new/- steady/-", () => `after a sound configuration the client that stays knows ${nodes}`)
+  yield* Fiber.interrupt(reading)
 }, Effect.scoped)
 
 export const P10: Property = {
   id: "P10",
   title: "validation and rollback",
   requirements: ["R4.3", "R4.5"],
-  marks: [],
-  program,
+  marks: ["a reload was refused", "refused by call", "refused by signal"],
+  program: (parts) =>
+    Effect.flatMap(draw(fc.boolean()), (isDeep) => (isDeep ? Refusals.program(parts) : program(parts))),
   mutants: [
     ConfigMutants.appliedFirst,
     ConfigMutants.lenientTls,
     ConfigMutants.emptyOnError,
-    ConfigMutants.withoutField
+    ConfigMutants.withoutField,
+    ConfigMutants.usedOnceRead
   ]
 }

@@ -19,7 +19,7 @@ import type { Point } from "../../sim/sql/Session.ts"
 import * as DatabaseWorld from "../DatabaseWorld.ts"
 import * as DatabaseMutants from "../mutants/DatabaseMutants.ts"
 import { type Attempt, checkAttempts, isTriable, watched } from "../oracles/DatabaseAttempts.ts"
-import { eventually, holds, type Property } from "../Property.ts"
+import { causeText, eventually, holds, type Property } from "../Property.ts"
 
 const whats = ["read", "write", "wrong", "duplicate", "hold"] as const
 const faults = ["refuse", "reset", "reply lost", "silence", "busy", "full", "restart", "read-only"] as const
@@ -135,7 +135,7 @@ const checkCall = Effect.fnUntraced(function* (made: Made, plan: Plan, options: 
   if (Exit.isSuccess(exit)) return
   const found = Cause.findError(exit.cause)
   const error = Result.isSuccess(found) ? found.success : undefined
-  yield* holds(error instanceof DatabaseError, () => `${what} ends with ${Cause.pretty(exit.cause)}`)
+  yield* holds(error instanceof DatabaseError, () => `${what} ends with ${causeText(exit.cause)}`)
   if (!(error instanceof DatabaseError)) return
   yield* sometimes(`a call ended ${error.reason}`)
   const last = attempts.at(-1)
@@ -250,14 +250,23 @@ const checkWell = Effect.fnUntraced(function* ({ components, database }: Databas
   )
   const exits = yield* Effect.forEach(again, Effect.exit, { concurrency: "unbounded" })
   const bad = exits.find(Exit.isFailure)
-  yield* holds(bad === undefined, () => `all is well, and a call ends with ${bad && Cause.pretty(bad.cause)}`)
+  yield* holds(bad === undefined, () => `all is well, and a call ends with ${bad && causeText(bad.cause)}`)
 })
 
 export const P11: Property = {
   id: "P11",
   title: "database resilience",
   requirements: ["R5.1", "R5.2", "R5.4"],
-  marks: [],
+  marks: [
+    "the database was away at the start",
+    "a statement was tried again",
+    "the retries of a statement were used up",
+    "a statement ran out of time",
+    "no connection was free in time",
+    "a commit had no answer",
+    "the circuit of the database opened",
+    "the health probe closed the circuit of the database"
+  ],
   leaks: "fail",
   program,
   mutants: [

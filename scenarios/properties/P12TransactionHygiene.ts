@@ -18,7 +18,7 @@ import { interruptSometime, Rules, sometimes } from "../../sim/Sim.ts"
 import type { Point } from "../../sim/sql/Session.ts"
 import * as DatabaseWorld from "../DatabaseWorld.ts"
 import * as DatabaseMutants from "../mutants/DatabaseMutants.ts"
-import { holds, type Property, violated, type Violation } from "../Property.ts"
+import { causeText, holds, type Property, type Violation, violated } from "../Property.ts"
 
 const faults = ["reset", "commit reset", "commit silence", "delay", "restart", "full", "read-only"] as const
 
@@ -97,7 +97,7 @@ const toldBy = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<Told, Violatio
   const found = Cause.findError(exit.cause)
   const error = Result.isSuccess(found) ? found.success : undefined
   if (error === "on purpose") return Effect.succeed("not done")
-  if (!(error instanceof DatabaseError)) return violated(`a transaction ends with ${Cause.pretty(exit.cause)}`)
+  if (!(error instanceof DatabaseError)) return violated(`a transaction ends with ${causeText(exit.cause)}`)
   return Effect.succeed(error.reason === "Unacknowledged" ? "unknown" : "not done")
 }
 
@@ -121,7 +121,7 @@ const ask = Effect.fnUntraced(function* ({ database, server }: DatabaseWorld.Dat
   return { isWhole, exit }
 })
 
-const describe = (exit: Exit.Exit<unknown, unknown>) => (Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "done")
+const describe = (exit: Exit.Exit<unknown, unknown>) => (Exit.isFailure(exit) ? causeText(exit.cause) : "done")
 
 const look = (server: DatabaseWorld.DatabaseWorld["server"], sql: string) =>
   // A statement of the scenario that is wrong would be its own mistake.
@@ -182,7 +182,14 @@ export const P12: Property = {
   id: "P12",
   title: "transaction hygiene",
   requirements: ["R5.3"],
-  marks: [],
+  marks: [
+    "a transaction was not done",
+    "a transaction was unknown",
+    "a transaction ran out of time",
+    "a statement was given up half way",
+    "no connection was free in time",
+    "the retries of a statement were used up"
+  ],
   leaks: "fail",
   program,
   mutants: [

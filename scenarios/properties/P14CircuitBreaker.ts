@@ -164,7 +164,17 @@ export const P14: Property = {
   id: "P14",
   title: "circuit breaker",
   requirements: ["R6.3"],
-  marks: [],
+  marks: [
+    "a circuit opened",
+    "a probe failed while half open",
+    "a probe succeeded while half open",
+    "a node was restarted behind our back"
+  ],
   program,
-  mutants: [BreakerMutants.neverOpens, BreakerMutants.openTimeInSeconds, BreakerMutants.probeIsRepeated]
+  mutants: [
+    BreakerMutants.neverOpens,
+    BreakerMutants.openTimeInSeconds,
+    BreakerMutants.probeIsRepeated,
+    BreakerMutants.twoProbes
+  ]
 }

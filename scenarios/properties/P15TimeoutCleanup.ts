@@ -2,8 +2,8 @@
  * P15, timeout cleanup (R6.4): after a timeout no socket, permit, fiber, timer or temporary file of the operation
  * remains.
  *
- * Method: operations with short limits run into nodes that hang or answer late, are given up by their callers or
- * cancelled with their batch. Then the nodes are well again and the console is at rest: nothing is asked of a node that
+ * Method: operations with short limits run into nodes that hang, answer late or act without an answer, are given up by
+ * their callers or cancelled with their batch. Then the nodes are well again and the console is at rest: nothing is asked of a node that
  * nobody waits for, no lock is held (the same operations go through at once), and the end of the console leaves
  * nothing.
  */
@@ -14,12 +14,13 @@ import { interruptSometime, sometimes } from "../../sim/Sim.ts"
 import * as LifecycleMutants from "../mutants/LifecycleMutants.ts"
 import * as OperationMutants from "../mutants/OperationMutants.ts"
 import * as NodeCalls from "../oracles/NodeCalls.ts"
+import type { SupervisordPoint } from "../peers/Supervisord.ts"
 import { eventually, holds, violated } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
 
 const workload = fc.record({
-  how: fc.constantFrom("hang", "slow", "broken off", "http500"),
+  how: fc.constantFrom("hang", "slow", "broken off", "http500", "reply lost"),
   deadlineMs: fc.integer({ min: 100, max: 4_000 }),
   operations: fc.array(
     fc.record({
@@ -75,7 +76,9 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   const web = world.supervisords["web"]
   if (web === undefined) return yield* Effect.die("the world has no node web")
   yield* Effect.sleep(2_500)
-  yield* web.spoil(plan.how)
+  const trouble = yield* Scope.make()
+  if (plan.how !== "reply lost") yield* web.spoil(plan.how)
+  else yield* web.rule((point) => (isChange(point) ? { _tag: "reset" } : { _tag: "pass" })).pipe(Scope.provide(trouble))
   yield* Effect.all(
     [
       ...plan.operations.map((operation) => ask(world, operation)),
@@ -86,6 +89,7 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   const asking = calls.all().find((call) => call.endedMs === undefined && !isPoll(call.method))
   if (asking !== undefined) return yield* violated(`${asking.method} is under way although nobody waits for it`)
 
+  yield* Scope.close(trouble, Exit.void)
   yield* web.spoil("none")
   yield* eventually({
     what: "the node is up",
@@ -117,13 +121,24 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
 /** A call of a node that is well takes less, its turn included. */
 const onTimeMs = 1_000
 
+/** The node has done it, and nobody is told. */
+const isChange = ({ method, phase }: SupervisordPoint): boolean =>
+  phase === "reply" && /^supervisor\.(?:start|stop)Process$/.test(method)
+
 const isPoll = (method: string): boolean => method === "processes" || method === "identify"
 
 export const P15: Property = {
   id: "P15",
   title: "timeout cleanup",
   requirements: ["R6.4"],
-  marks: [],
+  marks: [
+    "an operation was given up",
+    "a command was given up half way",
+    "a batch was cancelled half way",
+    "the reply to a change was lost",
+    "a change whose reply was lost had been made",
+    "an operation waited for its turn"
+  ],
   leaks: "fail",
   program,
   mutants: [LifecycleMutants.detachedCalls, OperationMutants.lockIsKept, OperationMutants.permitIsKept]

@@ -191,7 +191,16 @@ export const P16: Property = {
   id: "P16",
   title: "error format",
   requirements: ["R7.1", "R7.2"],
-  marks: [],
+  marks: [
+    "a budget was used up",
+    "memory is short",
+    "overloaded",
+    "forbidden",
+    "csrf_refused",
+    "payload_too_large",
+    "unsupported_media_type",
+    "method_not_allowed"
+  ],
   program,
   mutants: [
     ErrorMutants.plainUnknownRoutes,

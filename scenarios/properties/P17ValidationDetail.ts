@@ -95,7 +95,7 @@ const Fields = Schema.Array(Schema.Struct({ field: Schema.String, message: Schem
 const isFields = Schema.is(Fields)
 
 /** What is wrong with how it was answered; undefined when nothing is. */
-const wrongWith = (
+export const wrongWith = (
   { fields, method, path }: WrongInputs.WrongRequest,
   answer: ApiClient.Answered
 ): string | undefined => {
@@ -164,7 +164,7 @@ export const P17: Property = {
   id: "P17",
   title: "validation detail",
   requirements: ["R7.3", "R7.5"],
-  marks: [],
+  marks: ["GET /api/activity with 2 wrong", "POST /api/users with 2 wrong"],
   program,
   mutants: [ErrorMutants.firstFieldOnly, ErrorMutants.namesNoReason, ErrorMutants.echoesBodies]
 }

@@ -202,7 +202,19 @@ export const P18: Property = {
   id: "P18",
   title: "error context",
   requirements: ["R7.4", "R10.2"],
-  marks: [],
+  marks: [
+    "a budget was used up",
+    "a request was refused for want of memory",
+    "a call waited for its turn at a node",
+    "an operation waited for its turn",
+    "attempts were left at the end",
+    "the circuit of the database opened",
+    "401: node_unauthorized",
+    "broken off: node_unreachable",
+    "malformed: node_invalid_reply",
+    "shutdown: node_shutting_down",
+    "database: database_unavailable"
+  ],
   program,
   mutants: [ErrorMutants.logsNoId, ErrorMutants.logsNoCause, ErrorMutants.logsBugsOnly]
 }

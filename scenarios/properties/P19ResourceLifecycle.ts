@@ -83,7 +83,8 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     run.interruptAfter(building, plan.endAtStep)
     const exit = yield* Fiber.await(building)
     if (Exit.hasInterrupts(exit)) yield* sometimes("interrupted while it was built")
-    yield* Effect.sleep(plan.endAtMs)
+    // Else the console itself is still being built.
+    if (plan.again) yield* Effect.sleep(plan.endAtMs)
     yield* Scope.close(users, Exit.void)
     return yield* Scope.close(outer, Exit.void)
   }
@@ -122,7 +123,13 @@ export const P19: Property = {
   id: "P19",
   title: "resource lifecycle",
   requirements: ["R8.1", "R8.3", "R8.5"],
-  marks: [],
+  marks: [
+    "interrupted while it was built",
+    "a part was closed while it was built",
+    "started again after a crash",
+    "started again after a signal",
+    "what was known of nodes was recalled"
+  ],
   leaks: "fail",
   program,
   mutants: [LifecycleMutants.detachedCalls, LifecycleMutants.forgottenPart, LifecycleMutants.immortalBatch]

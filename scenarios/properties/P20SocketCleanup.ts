@@ -2,11 +2,12 @@
  * P20, socket cleanup (R8.2): after a socket closes, for any reason and at any moment, the hub holds nothing of it.
  *
  * Method: clients with subscriptions and followed logs end by a goodbye, a cut, a reset, a network that swallows what
- * they get, frames that are not of the protocol, or a crash of their host, at generated moments from the first step of
- * their connection on. When the hub has noticed, it counts nobody, no log is followed, no connection is open, and the
- * next client is served as the first was. The end of the console leaves nothing.
+ * they get, frames that are not of the protocol or too many, a crash of their host, or the end or a change of the
+ * rights that they came with, at generated moments from the first step of their connection on; some are not let in,
+ * because others are there. When the hub has noticed, it counts nobody, no log is followed, no connection is open, and
+ * the next client is served as the first was. The end of the console leaves nothing.
  */
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Redacted, Scope } from "effect"
 import * as fc from "fast-check"
 import { draw } from "../../sim/Draw.ts"
 import { interruptSometime, sometimes } from "../../sim/Sim.ts"
@@ -18,13 +19,25 @@ import * as World from "../World.ts"
 
 const workload = fc.record({
   prints: fc.boolean(),
+  clientsMax: fc.constantFrom(64, 2),
   clients: fc.array(
     fc.record({
       joinAtMs: fc.nat(50),
       stayMs: fc.nat(4_000),
       logs: fc.subarray(["api", "job", "nothing"]),
       changesLogs: fc.boolean(),
-      leave: fc.constantFrom("goodbye", "break", "cut", "stall", "garbage", "crash", "anywhere")
+      leave: fc.constantFrom(
+        "goodbye",
+        "break",
+        "cut",
+        "stall",
+        "garbage",
+        "flood",
+        "crash",
+        "anywhere",
+        "signed out",
+        "other rights"
+      )
     }),
     { minLength: 1, maxLength: 5 }
   )
@@ -38,8 +51,18 @@ const subscribe = (names: ReadonlyArray<string>): string =>
     logs: names.map((name) => ({ node: "web", group: "app", name, channel: "stdout" }))
   })
 
+const hasUser = ({ leave }: Visit): boolean => leave === "signed out" || leave === "other rights"
+
+/** A user of that name, who does not see everything; gives the address of a hub that lets them in. */
+const signIn = Effect.fnUntraced(function* ({ accounts }: World.World, name: string) {
+  const password = Redacted.make("a password like any other")
+  yield* accounts.createUser({ username: name, password, role: "viewer", limits: { programs: ["app:api"] } })
+  const { principal } = yield* accounts.login(name, password, {})
+  return `?ticket=${Redacted.value(yield* accounts.issueTicket(principal))}`
+}, Effect.orDie)
+
 const stay = Effect.fnUntraced(function* (world: World.World, name: string, plan: Visit) {
-  const client = yield* world.connect(name)
+  const client = yield* world.connect(name, hasUser(plan) ? yield* signIn(world, name) : "")
   yield* Effect.forkScoped(client.read)
   yield* client.send(subscribe(plan.logs))
   yield* Effect.sleep(plan.stayMs / 2)
@@ -54,6 +77,12 @@ const stay = Effect.fnUntraced(function* (world: World.World, name: string, plan
       return yield* world.network.crash(name, "silent")
     case "garbage":
       return yield* Effect.forEach([1, 2, 3], () => client.send("{"), { discard: true })
+    case "flood":
+      return yield* client.send('{"type":"ping"}').pipe(Effect.repeat({ times: 10 * framesPerSecondMax }))
+    case "signed out":
+      return yield* Effect.orDie(world.accounts.endSessions(name))
+    case "other rights":
+      return yield* Effect.orDie(world.accounts.changeUser(name, { role: "operator" }))
     case "stall":
       yield* world.network.rule(({ to }) => ({ _tag: to === name ? "drop" : "pass" }))
       return yield* Effect.sleep(noticedMs)
@@ -72,6 +101,9 @@ const visit = Effect.fnUntraced(function* (world: World.World, name: string, pla
 
 const { heartbeatIntervalMs, heartbeatTimeoutMs } = World.consoleOptions.session
 
+/** Few, so that too many do not take long. */
+const framesPerSecondMax = 1
+
 /** By then the hub has noticed a client that does not answer. */
 const noticedMs = heartbeatTimeoutMs + heartbeatIntervalMs + 2_000
 
@@ -81,6 +113,11 @@ const program: Property["program"] = Effect.fnUntraced(
     const scope = yield* Scope.make()
     const world = yield* World.make({
       nodes: { web: [World.steady("app", "api"), World.steady("app", "job")] },
+      options: {
+        ...World.consoleOptions,
+        hub: { ...World.consoleOptions.hub, clientsMax: plan.clientsMax, logsPerClientMax: 2 },
+        session: { ...World.consoleOptions.session, framesPerSecondMax }
+      },
       network: { latencyMsMax: 2, windowMessages: 4 },
       parts
     }).pipe(Scope.provide(scope))
@@ -95,14 +132,14 @@ const program: Property["program"] = Effect.fnUntraced(
       { concurrency: "unbounded", discard: true }
     )
     const rest = Effect.gen(function* () {
-      const { connected } = yield* world.hub.counts
-      return { connected, following: (yield* world.logFollow.following).length }
+      const { connected, logs, sessions } = yield* world.hub.counts
+      return { connected, logs, sessions, following: (yield* world.logFollow.following).length }
     })
     yield* eventually({
-      what: "the hub holds no client and no log",
+      what: "the hub holds no client, no session and no log",
       withinMs: 2 * noticedMs,
       look: rest,
-      until: ({ connected, following }) => connected === 0 && following === 0
+      until: ({ connected, following, logs, sessions }) => connected + following + logs + sessions === 0
     })
     yield* eventually({
       what: "no connection of a client is left",
@@ -130,8 +167,18 @@ export const P20: Property = {
   id: "P20",
   title: "socket cleanup",
   requirements: ["R8.2"],
-  marks: [],
+  marks: [
+    "a client broke off at some step",
+    "a client was silent for too long",
+    "a client sent too many invalid frames",
+    "a client sent frames too fast",
+    "a client came when no more are allowed",
+    "a subscription was refused",
+    "a client asked for a log that it may not see",
+    "rights changed with a socket open",
+    "a session ended with a socket open"
+  ],
   leaks: "fail",
   program,
-  mutants: [CleanupMutants.logIsKept, CleanupMutants.goodbyeOnly, HubMutants.cleanupDiesWithSession]
+  mutants: [CleanupMutants.logIsKept, CleanupMutants.sessionIsKept, HubMutants.cleanupDiesWithSession]
 }

@@ -21,6 +21,7 @@ const programs = ["a", "b", "c", "d", "e"]
 const workload = fc.record({
   callsMax: fc.integer({ min: 2, max: 4 }),
   callsWaitingMax: fc.integer({ min: 1, max: 6 }),
+  breakerFailures: fc.constantFrom(5, 1),
   how: fc.constantFrom("none", "slow", "hang", "http500"),
   asks: fc.array(
     fc.record({
@@ -29,7 +30,7 @@ const workload = fc.record({
       name: fc.constantFrom(...programs),
       givenUp: fc.boolean()
     }),
-    { minLength: 3, maxLength: 12 }
+    { minLength: 3, maxLength: 11 }
   )
 })
 
@@ -53,7 +54,7 @@ const ask = Effect.fnUntraced(function* (world: World.World, { atMs, givenUp, na
 
 const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   const plan = yield* draw(workload)
-  const { callsMax, callsWaitingMax } = plan
+  const { breakerFailures, callsMax, callsWaitingMax } = plan
   const calls = NodeCalls.watch(parts)
   const { fleet } = World.consoleOptions
   const scope = yield* Scope.make()
@@ -61,7 +62,7 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     nodes: { web: programs.map((name) => World.steady("app", name)) },
     options: {
       ...World.consoleOptions,
-      fleet: { ...fleet, guard: { ...fleet.guard, callsMax, callsWaitingMax } }
+      fleet: { ...fleet, guard: { ...fleet.guard, breakerFailures, callsMax, callsWaitingMax } }
     },
     parts: calls.parts
   }).pipe(Scope.provide(scope))
@@ -105,7 +106,14 @@ export const P21: Property = {
   id: "P21",
   title: "connection limiting",
   requirements: ["R8.4"],
-  marks: [],
+  marks: [
+    "a call was given up",
+    "a call waited for its turn at a node",
+    "a call was cut short by its wait",
+    "too many calls wait for a node",
+    "a circuit opened on calls that waited",
+    "a node was polled while a command ran on it"
+  ],
   leaks: "fail",
   program,
   mutants: [PermitMutants.permitLostOnInterruption, PermitMutants.onePermitMore, PermitMutants.waitersNotCounted]

@@ -305,7 +305,7 @@ export const P22: Property = {
   id: "P22",
   title: "input security",
   requirements: ["R9.1", "R9.2", "R9.3", "R9.4", "R9.5"],
-  marks: [],
+  marks: ["a client sent too many invalid frames", "a reload was refused", "reload: 200"],
   program,
   mutants: [
     InputMutants.gluedStatement,

@@ -292,7 +292,14 @@ export const P23: Property = {
   id: "P23",
   title: "observability",
   requirements: ["R10.1", "R10.3"],
-  marks: [],
+  marks: [
+    "trouble: crash",
+    "trouble: database",
+    "trouble: hang",
+    "trouble: http500",
+    "trouble: slow",
+    "a request was cut off by the end of the console"
+  ],
   program,
   mutants: [
     ObservabilityMutants.measuredBehindAuthentication,

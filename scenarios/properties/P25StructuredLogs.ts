@@ -245,7 +245,7 @@ export const P25: Property = {
   id: "P25",
   title: "structured logs",
   requirements: ["R10.5", "R9.5"],
-  marks: [],
+  marks: ["a client of the hub talks nonsense", "a reload was refused"],
   program,
   mutants: [
     LogLineMutants.passwordsTold,

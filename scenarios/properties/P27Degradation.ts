@@ -261,7 +261,13 @@ export const P27: Property = {
   id: "P27",
   title: "degradation",
   requirements: ["R5.2", "R10.4"],
-  marks: [],
+  marks: [
+    "the database was away at the start",
+    "what was known of nodes was recalled",
+    "a node that is down, recalled",
+    "a node that is connecting, recalled",
+    "something is stored for sure"
+  ],
   program,
   mutants: [
     MemoryMutants.nothingRecalled,

@@ -138,7 +138,7 @@ export const make = (options: Partial<DiskOptions> = {}): Effect.Effect<Disk["Se
         Effect.clockWith((clock) =>
           Effect.sync(() => {
             context.fault("disk vanish")
-            context.tell(() => `disk: ${path} vanishes`)
+            context.tell(() => `disk: ${path} vanishes`, { kind: "fault" })
             vanish(volume, normalize("/", path), clock.currentTimeMillisUnsafe())
           })
         ),
@@ -180,7 +180,8 @@ const report = (context: RunContext["Service"], losses: Losses): void => {
   context.tell(
     () =>
       `disk: crash, of what was not synced ${lostTransactions} of ${transactions} changes of names and sizes and ` +
-      `${lostWrites} of ${writes} writes are lost, and ${tornWrites} writes torn`
+      `${lostWrites} of ${writes} writes are lost, and ${tornWrites} writes torn`,
+    { kind: "fault" }
   )
 }
 

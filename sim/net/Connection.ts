@@ -76,7 +76,7 @@ class Side {
   reset(): void {
     if (!this.end()) return
     const { from, to } = this.out.ends
-    this.medium.context.tell(() => `${from} -> ${to}: reset`)
+    this.medium.context.tell(() => `${from} -> ${to}: reset`, { kind: "message", from, to })
     this.breakOff()()
     this.postReset()
   }

@@ -89,7 +89,7 @@ export class Medium {
 
   tell({ from, to }: Ends, message: Message): void {
     if (message._tag === "Chunk" || message._tag === "End") return
-    this.context.tell(() => `${from} -> ${to}: ${tell(message)}`)
+    this.context.tell(() => `${from} -> ${to}: ${tell(message)}`, { kind: "message", from, to })
   }
 
   /** Sends something that no fiber waits for: the end of a connection on its way to a peer. */

@@ -255,7 +255,8 @@ const connect = Effect.fnUntraced(function* (hosts: Hosts, ends: Ends) {
 })
 
 const failed = ({ medium }: Hosts, { from, port, to }: Ends, error: NetworkError) => {
-  medium.context.tell(() => `${from} -> ${to}: no connection to port ${port}, ${error.code ?? error.reason}`)
+  const what = () => `${from} -> ${to}: no connection to port ${port}, ${error.code ?? error.reason}`
+  medium.context.tell(what, { kind: "message", from, to })
   return Effect.fail(error)
 }
 
@@ -271,6 +272,6 @@ const establish = Effect.fnUntraced(function* (hosts: Hosts, ends: Ends) {
   hosts.add(wire)
   const connection = wire.near.take()
   yield* Effect.addFinalizer(() => connection.close)
-  hosts.medium.context.tell(() => `${from} -> ${to}: connected to port ${port}`)
+  hosts.medium.context.tell(() => `${from} -> ${to}: connected to port ${port}`, { kind: "message", from, to })
   return connection
 })

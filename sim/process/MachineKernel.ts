@@ -81,7 +81,8 @@ export class MachineKernel implements System {
     this.context.fault("process crash")
     for (const host of this.hosts) {
       const left = this.table.all().filter(({ ppid }) => ppid === host.pid)
-      this.context.tell(() => `the program crashes and leaves ${left.map(describe).join(", ") || "no process"}`)
+      const what = () => `the program crashes and leaves ${left.map(describe).join(", ") || "no process"}`
+      this.context.tell(what, { kind: "fault" })
       host.crashed = true
       for (const release of host.groups.values()) release()
       this.detach(host)

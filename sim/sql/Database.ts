@@ -23,7 +23,8 @@ import { RunContext } from "../RunContext.ts"
 import { make as makeRules, type Rule } from "../Rules.ts"
 import { Patience } from "./Patience.ts"
 import { type Point, type Server, Session } from "./Session.ts"
-import { Sqlite, type Table } from "./Sqlite.ts"
+import type { Table } from "./Engine.ts"
+import { Sqlite } from "./Sqlite.ts"
 import { SqliteFailure } from "./SqliteFailure.ts"
 import { decodeValue, encodeValue, type SqliteValue } from "./SqliteValue.ts"
 
@@ -83,10 +84,8 @@ const make = Effect.fnUntraced(function* (options: DatabaseOptions) {
   const clock = yield* Clock.Clock
   const nowMs = () => clock.currentTimeMillisUnsafe()
   const below = (n: number) => context.choose("data", n)
-  const sqlite = yield* Effect.acquireRelease(
-    Effect.sync(() => new Sqlite({ nowMs, below }, options.prepared)),
-    (opened) => Effect.sync(() => opened.close())
-  )
+  const sqlite = new Sqlite({ nowMs, below }, options.prepared)
+  context.atEnd(() => sqlite.end())
   const sessions = new Set<Session>()
   let opened = 0
   let downUntilMs = -Infinity
@@ -124,7 +123,7 @@ const make = Effect.fnUntraced(function* (options: DatabaseOptions) {
 
   const restart = ({ downMs = 0 }: { readonly downMs?: number } = {}) =>
     Effect.gen(function* () {
-      context.tell(() => "database: restarts")
+      context.tell(() => "database: restarts", { kind: "fault" })
       downUntilMs = (yield* Clock.currentTimeMillis) + downMs
       yield* Effect.forEach([...sessions], (session) => session.end("ECONNRESET"), { discard: true })
     })

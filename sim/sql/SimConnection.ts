@@ -3,7 +3,7 @@ import { Effect, Result, Stream } from "effect"
 import { SqlClient, SqlError, type SqlConnection } from "effect/sql"
 import type { ConnectionLost } from "./ConnectionLost.ts"
 import type { Operation, Session } from "./Session.ts"
-import type { Table } from "./Sqlite.ts"
+import type { Table } from "./Engine.ts"
 import { decodeValue, encodeValue, type SqliteValue } from "./SqliteValue.ts"
 
 /** Rows that come in one piece; a stream waits for each piece. */

@@ -25,10 +25,26 @@ export const pct = (depth: number, points: number): Strategy => ({
 
 /** The strategy of such a name, or undefined. */
 export const parsePct = (name: string): Strategy | undefined => {
-  const parts = /^pct-(\d{1,2})-(\d{1,9})$/.exec(name)
-  const depth = Number(parts?.[1])
-  return parts === null || depth < 1 ? undefined : pct(depth, Number(parts[2]))
+  const parsed = pctOf(name)
+  return parsed === undefined ? undefined : pct(parsed.depth, parsed.points)
 }
+
+export interface PctParameters {
+  readonly depth: number
+  readonly points: number
+  /** Points at which a priority falls. */
+  readonly changes: number
+}
+
+/** What such a name says, or undefined. */
+export const pctOf = (name: string): PctParameters | undefined => {
+  const parts = /^pct-(\d{1,2})-(\d{1,9})$/.exec(name)
+  const [depth, points] = [Number(parts?.[1]), Number(parts?.[2])]
+  return parts === null || depth < 1 ? undefined : { depth, points, changes: changesOf(depth, points) }
+}
+
+/** More change points than a quarter of the decision points would only be a random walk of another kind. */
+const changesOf = (depth: number, points: number): number => Math.min(depth - 1, Math.floor(points / 4))
 
 class Priorities {
   private readonly prng: Prng
@@ -47,8 +63,7 @@ class Priorities {
   constructor(prng: Prng, depth: number, points: number) {
     this.prng = prng
     this.fairFrom = Math.max(unfairMax, 2 * points)
-    // More change points than a quarter of the decision points would only be a random walk of another kind.
-    const changes = Math.min(depth - 1, Math.floor(points / 4))
+    const changes = changesOf(depth, points)
     for (let i = 0; i < changes; i++) {
       this.changes.push({ at: 1 + prng.below(points), priority: (i + 1) / (changes + 1) })
     }

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Fiber } from "effect"
 import { eventually, isRunning } from "../core/local/RealProcesses.ts"
-import { signal } from "../support/MarkedProcesses.ts"
+import { signal } from "../../runtime/real/MarkedProcesses.ts"
 import { muster, reaches, type RealConsole, shellCommand, start } from "../support/RealConsole.ts"
 import { temporaryFile } from "../support/TemporaryFolder.ts"
 

@@ -9,7 +9,7 @@ import * as SupervisorDriver from "../../core/supervisor/SupervisorDriver.ts"
 import * as TlsMaterial from "../../core/supervisor/TlsMaterial.ts"
 import * as NodeHttpClient from "../../runtime/NodeHttpClient.ts"
 import { asText } from "../core/supervisor/FakeLogs.ts"
-import { signal as sendSignal } from "../support/MarkedProcesses.ts"
+import { signal as sendSignal } from "../../runtime/real/MarkedProcesses.ts"
 import { itReal, type RealSupervisord, start } from "../support/RealSupervisord.ts"
 import { type Certificates, certificates, tlsProxy } from "../support/TlsProxy.ts"
 

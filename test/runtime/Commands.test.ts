@@ -7,7 +7,7 @@ const namesOf = async (...words: ReadonlyArray<string>) =>
 const remote = ["nodes", "ps", "start", "stop", "restart", "signal", "tail", "update", "batches"]
 const people = ["login", "logout", "users", "tokens", "activity"]
 const machine = ["backup", "restore", "password"]
-const simulator = ["check", "replay", "explore", "mutants", "scenarios"]
+const simulator = ["check", "replay", "explore", "mutants", "regressions", "report", "scenarios"]
 const all = ["serve", "config", ...remote, ...people, ...machine, ...simulator]
 
 describe("the commands of muster", () => {

@@ -164,6 +164,7 @@ describe("draw", () => {
       note: () => {},
       hold: () => () => {},
       shiftWallClock: () => {},
+      atEnd: () => {},
       letTimersBeLate: () => () => {},
       interruptAfter: () => {},
       newHost: () => 1,

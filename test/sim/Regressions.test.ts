@@ -94,7 +94,7 @@ describe("a fiber that ends its own host", () => {
       const run = yield* Sim.RunContext
       const log: Array<string> = []
       const body = Effect.gen(function* () {
-        run.enterHost(run.newHost())
+        run.enterHost(run.newHost("box"))
         yield* Effect.sync(() => run.killHost(1))
         yield* Effect.sync(() => void log.push("zombie"))
       })

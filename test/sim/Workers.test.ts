@@ -35,7 +35,7 @@ const inOneGo = (name: string, options: Sim.CheckOptions): Omit<Workers.PoolChec
     deviations: deviations.length,
     traceHash
   })
-  const { candidates, minimal, outcome, run, seed, shrunk, story, strategy } = failure
+  const { candidates, minimal, outcome, picture, run, seed, shrunk, story, strategy } = failure
   return {
     ...counts,
     failure: {
@@ -45,7 +45,8 @@ const inOneGo = (name: string, options: Sim.CheckOptions): Omit<Workers.PoolChec
       seed,
       strategy,
       shrunk: shrunk === undefined ? undefined : { ...told(shrunk), minimal, candidates },
-      story
+      story,
+      picture
     }
   }
 }

@@ -7,12 +7,12 @@
  */
 import { execFileSync, spawn } from "node:child_process"
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { it } from "@effect/vitest"
 import { Data, Effect, type Scope } from "effect"
-import { signal } from "./MarkedProcesses.ts"
+import { freePort } from "../../runtime/real/FreePort.ts"
+import { signal } from "../../runtime/real/MarkedProcesses.ts"
 
 export class OwnPostgresError extends Data.TaggedError("OwnPostgresError")<{ readonly message: string }> {}
 
@@ -107,15 +107,6 @@ const killAll = (data: string): Effect.Effect<boolean> =>
     }
     return false
   })
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 /** Makes the server and starts it. */
 export const make: Effect.Effect<OwnPostgres, OwnPostgresError, Scope.Scope> = Effect.gen(function* () {

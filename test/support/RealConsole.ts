@@ -9,7 +9,7 @@ import { NodeView } from "../../core/domain/Node.ts"
 import { ProcessInfo } from "../../core/domain/Process.ts"
 import { OperationResult } from "../../core/domain/Operation.ts"
 import { eventually } from "../core/local/RealProcesses.ts"
-import { killMarked, marked, newMark } from "./MarkedProcesses.ts"
+import { killMarked, marked, newMark } from "../../runtime/real/MarkedProcesses.ts"
 
 /** The console did not start, did not end, or answered something else than it should. */
 export class RealConsoleError extends Data.TaggedError("RealConsoleError")<{ readonly message: string }> {}

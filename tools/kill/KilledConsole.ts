@@ -1,7 +1,7 @@
 /** A console in a process of its own that is to be killed, and what it leaves behind. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { type Mark, marked, newMark, signal } from "../../test/support/MarkedProcesses.ts"
+import { type Mark, marked, newMark, signal } from "../../runtime/real/MarkedProcesses.ts"
 
 const launcher = fileURLToPath(new URL("../../bin/muster.js", import.meta.url))
 

@@ -8,9 +8,9 @@ export const announce = (kind: string, what: string): Effect.Effect<void, never,
       Effect.acquireRelease(
         Effect.sync(() => {
           context.fault(`network ${kind}`)
-          context.tell(() => `network: ${kind} ${what}`)
+          context.tell(() => `network: ${kind} ${what}`, { kind: "fault" })
         }),
-        () => Effect.sync(() => context.tell(() => `network: no more ${kind} ${what}`))
+        () => Effect.sync(() => context.tell(() => `network: no more ${kind} ${what}`, { kind: "fault" }))
       )
     )
   )

@@ -14,6 +14,6 @@ export const cut = (direction: Direction): Effect.Effect<number, never, Network 
     const count = yield* (yield* Network).cut(isOn(direction))
     if (count === 0) return 0
     context.fault("network cut")
-    context.tell(() => `network: ${count} connections ${describeDirection(direction)} are cut`)
+    context.tell(() => `network: ${count} connections ${describeDirection(direction)} are cut`, { kind: "fault" })
     return count
   })

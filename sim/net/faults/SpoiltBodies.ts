@@ -34,7 +34,8 @@ export const spoiltBodies = (
       // The head only announces what is to come.
       if (altered !== undefined && packet.what !== "Head") {
         context.fault(`network ${spoilt._tag} body`)
-        context.tell(() => `network: ${spoilt._tag} body ${packet.from} -> ${packet.to}`)
+        const { from, to } = packet
+        context.tell(() => `network: ${spoilt._tag} body ${from} -> ${to}`, { kind: "fault", from, to })
       }
       return altered
     })

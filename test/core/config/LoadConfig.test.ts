@@ -43,6 +43,14 @@ layer(NodeServices.layer)("a file on disk", (it) => {
     })
   )
 
+  it.effect("is refused when it is empty, and not when it says nothing", () =>
+    Effect.gen(function* () {
+      const loaded = yield* load(utf8(""))
+      assert.strictEqual(messageOf(loaded), `${loaded.file}: cannot be read: it is empty`)
+      assert.strictEqual(messageOf(yield* load(utf8("# defaults\n"))), "accepted")
+    })
+  )
+
   it.effect("is refused when it is too large", () =>
     Effect.gen(function* () {
       const comment = utf8(`#${" ".repeat(loadLimits.fileBytesMax - 1)}`)

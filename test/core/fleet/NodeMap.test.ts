@@ -20,6 +20,7 @@ const seen = (map: ReadonlyMap<string, number>) => {
     all: Array.from(map),
     keys: Array.from(map.keys()),
     values: Array.from(map.values()),
+    array: map instanceof NodeMap ? map.toArray() : Array.from(map.values()),
     visited,
     got: names.map((key) => map.get(key)),
     had: names.map((key) => map.has(key))

@@ -1,91 +1,115 @@
 /**
- * P7 on the source: one module looks for credentials in requests, one lets anybody in by them, and one puts that around
- * all routes. On the syntax, so that no comment and no string counts.
+ * P7 on the source: one module looks for credentials in requests, one lets anybody in by them, one puts that around all
+ * routes, and no other middleware exists. On the syntax, see `AuthenticationUses`; and that finds one which is there.
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
-import { parseSync } from "oxc-parser"
+import { authenticationUses, importsOf, type Use } from "./AuthenticationUses.ts"
 
 const root = join(import.meta.dirname, "../../..")
 
-const files = readdirSync(join(root, "core"), { recursive: true })
+const sources = readdirSync(join(root, "core"), { recursive: true })
   .map((path) => `core/${String(path).replaceAll("\\", "/")}`)
   .filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts"))
   .toSorted()
+  .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }))
 
-const isNode = Schema.is(Schema.Struct({ type: Schema.String }))
-const isNamed = Schema.is(Schema.Struct({ name: Schema.String }))
-const isLiteral = Schema.is(Schema.Struct({ value: Schema.String }))
-
-/** What a file reads: `.name` and `"name"` of members, and `{name}` of what is taken out of objects. */
-const membersOf = (path: string): ReadonlySet<string> => {
-  const found = new Set<string>()
-  const walk = (node: unknown): void => {
-    if (Array.isArray(node)) return node.forEach(walk)
-    if (!isNode(node)) return
-    if (node.type === "MemberExpression") {
-      const property: unknown = Reflect.get(node, "property")
-      if (isNamed(property)) found.add(`.${property.name}`)
-      else if (isLiteral(property)) found.add(`"${property.value}"`)
-    }
-    if (node.type === "ObjectPattern") {
-      const properties: unknown = Reflect.get(node, "properties")
-      for (const property of Array.isArray(properties) ? properties : []) {
-        const key: unknown = Reflect.get(property, "key")
-        if (isNamed(key)) found.add(`{${key.name}}`)
-        else if (isLiteral(key)) found.add(`{${key.value}}`)
-      }
-    }
-    for (const child of Object.values(node)) walk(child)
-  }
-  const { errors, program } = parseSync(path, readFileSync(join(root, path), "utf8"), { sourceType: "module" })
-  assert.deepStrictEqual(errors, [])
-  walk(program)
-  return found
-}
-
-/** Names that a file takes from others. */
-const importsOf = (path: string): ReadonlySet<string> =>
-  new Set(
-    Array.from(
-      readFileSync(join(root, path), "utf8").matchAll(/^import (?:type )?(?:\{([^}]*)\}|\* as (\w+))/gm),
-      ([, list = "", all = ""]) => [...list.split(",").map((name) => name.trim()), all]
-    ).flat()
-  )
-
-const members = new Map(files.map((path) => [path, membersOf(path)]))
-const readers = (...names: ReadonlyArray<string>) =>
-  files.filter((path) => names.some((name) => members.get(path)?.has(name)))
-const inAnyForm = (name: string): ReadonlyArray<string> => [`.${name}`, `"${name}"`, `{${name}}`]
-const importers = (name: string) => files.filter((path) => importsOf(path).has(name))
+const found = sources.map(({ path, text }) => ({
+  path,
+  uses: authenticationUses(path, text),
+  imports: importsOf(path, text)
+}))
+const files = (use: Use) => found.filter(({ uses }) => uses.has(use)).map(({ path }) => path)
+const importers = (name: string) => found.filter(({ imports }) => imports.has(name)).map(({ path }) => path)
 
 describe("the console", () => {
-  it.effect("looks for credentials in one module", () =>
-    Effect.sync(() => {
-      const names = ["authorization", "Authorization", "cookies", "Cookie"]
-      const forms = [...names.flatMap(inAnyForm), '"cookie"', ".cookie"]
-      assert.deepStrictEqual(readers(...forms), ["core/http/Credentials.ts"])
-      // A field of the body of a login.
-      assert.deepStrictEqual(readers("{cookie}"), ["core/http/SessionsHandlers.ts"])
-      assert.deepStrictEqual(importers("presented"), ["core/http/Authentication.ts"])
-      // The refresh token lets nobody in: it gives the next pair of tokens.
-      assert.deepStrictEqual(importers("presentedRefresh"), ["core/http/SessionsHandlers.ts"])
-    })
-  )
+  it("looks for credentials in one module", () => {
+    // In `SessionsHandlers`, `cookie` is a field of the body of a login.
+    assert.deepStrictEqual(files("credentials"), ["core/http/Credentials.ts", "core/http/SessionsHandlers.ts"])
+    assert.deepStrictEqual(importers("presented"), ["core/http/Authentication.ts"])
+    // The refresh token lets nobody in: it gives the next pair of tokens.
+    assert.deepStrictEqual(importers("presentedRefresh"), ["core/http/SessionsHandlers.ts"])
+  })
 
-  it.effect("lets people in by one module", () =>
-    Effect.sync(() => {
-      const outside = (found: ReadonlyArray<string>) => found.filter((path) => !path.startsWith("core/auth/"))
-      for (const decision of ["authenticate", "redeemTicket", "anonymous", "isAtLeast"]) {
-        const by = outside(decision === "isAtLeast" ? importers(decision) : readers(...inAnyForm(decision)))
-        assert.deepStrictEqual(by, ["core/http/Authentication.ts"], decision)
-      }
-    })
-  )
+  it("lets people in by one module", () => {
+    assert.deepStrictEqual(files("verdict"), ["core/http/Authentication.ts"])
+  })
 
-  it.effect("has that around all routes at once", () =>
-    Effect.sync(() => assert.deepStrictEqual(importers("authenticated"), ["core/http/Middleware.ts"]))
-  )
+  it("has that around all routes at once, and nothing beside it", () => {
+    assert.deepStrictEqual(importers("authenticated"), ["core/http/Middleware.ts"])
+    assert.deepStrictEqual(importers("middleware"), ["core/Console.ts"])
+    assert.deepStrictEqual(files("middleware"), [])
+  })
+
+  it("answers 401 by one refusal, from few places", () => {
+    assert.deepStrictEqual(files("refusal"), [
+      // A password or a token in the body was wrong.
+      "core/http/AccountErrors.ts",
+      "core/http/AccountRights.ts",
+      "core/http/Authentication.ts",
+      "core/http/SessionsHandlers.ts"
+    ])
+  })
+})
+
+const second = "core/http/Second.ts"
+
+/** Ways to bring in a second one, as somebody in a hurry would write them. */
+const others: ReadonlyArray<readonly [what: string, use: Use, text: string]> = [
+  ["reads a header", "credentials", `const of = (request) => request.headers["authorization"]`],
+  ["takes a header out of all", "credentials", `const of = ({ headers: { authorization } }) => authorization`],
+  ["takes cookies", "credentials", `const of = (request) => request.cookies.session`],
+  [
+    "asks for a header by its name",
+    "credentials",
+    `const of = (request) => Headers.get(request.headers, "Authorization")`
+  ],
+  ["asks the accounts", "verdict", `const f = (accounts, token) => accounts.authenticate(token)`],
+  ["takes a method of the accounts", "verdict", `const f = ({ redeemTicket }) => redeemTicket("x")`],
+  [
+    "compares roles under another name",
+    "verdict",
+    `import { isAtLeast as enough } from "../domain/Access.ts"\nexport const f = (role) => enough(role, "admin")`
+  ],
+  [
+    "defines a middleware of an API",
+    "middleware",
+    `import { HttpApiMiddleware as M } from "effect/http-api"\nexport class Auth extends M.Service()("Auth", {}) {}`
+  ],
+  [
+    "defines a middleware of a router",
+    "middleware",
+    `import { HttpRouter } from "effect/http"\nexport const layer = HttpRouter.middleware((app) => app)`
+  ],
+  ["puts one around a router", "middleware", `const f = (router) => router.addGlobalMiddleware((app) => app)`],
+  [
+    "declares a scheme of its own",
+    "middleware",
+    `import { HttpApiSecurity } from "effect/http-api"\nexport const bearer = HttpApiSecurity.bearer`
+  ],
+  ["answers 401", "refusal", `const f = (HttpServerResponse) => HttpServerResponse.empty({ status: 401 })`],
+  ["sets 401", "refusal", `const f = (S, response) => S.setStatus(response, 401)`],
+  [
+    "refuses by itself",
+    "refusal",
+    `import { unauthorized as no } from "./Refusal.ts"\nexport const f = () => no("missing")`
+  ]
+]
+
+describe("a second authentication", () => {
+  for (const [what, use, text] of others) {
+    it(`is found that ${what}`, () => assert.deepStrictEqual([...authenticationUses(second, text)], [use]))
+  }
+
+  it("is none in comments, texts and types", () => {
+    const text = [
+      `/** Reads request.headers["authorization"] and answers 401 by HttpRouter.middleware. */`,
+      `import type { HttpApiMiddleware } from "effect/http-api"`,
+      `export const help = "accounts.authenticate(token), status: 401"`,
+      `export type M = HttpApiMiddleware.AnyService`,
+      `export const port = 401`
+    ].join("\n")
+    assert.deepStrictEqual([...authenticationUses(second, text)], [])
+  })
 })

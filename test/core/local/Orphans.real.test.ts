@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { NodeServices } from "@effect/platform-node"
 import { Effect } from "effect"
 import type { ProgramConfigInput } from "../../../core/local/ProgramConfig.ts"
-import { killMarked, marked, newMark } from "../../support/MarkedProcesses.ts"
+import { killMarked, marked, newMark } from "../../../runtime/real/MarkedProcesses.ts"
 import { eventually, isRunning } from "./RealProcesses.ts"
 
 const script = fileURLToPath(new URL("./ConsoleOfPrograms.ts", import.meta.url))

@@ -2,11 +2,17 @@
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { marked } from "../../test/support/MarkedProcesses.ts"
-import type { Console } from "./KilledConsole.ts"
+import { type Mark, marked } from "../MarkedProcesses.ts"
 import type { World } from "./Load.ts"
 import { absent } from "./Expected.ts"
 import { ask, at, isDone, listAt } from "./Requests.ts"
+
+/** A console in a process of its own. */
+export interface Console {
+  readonly url: string
+  /** In the environment of all that it has started. */
+  readonly mark: Mark
+}
 
 const waitMsMax = 30_000
 const pageEntries = 1_000

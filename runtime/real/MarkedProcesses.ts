@@ -1,12 +1,12 @@
 /**
- * Processes that a test has started, found by a mark in their environment: each descendant inherits it, even one that
+ * Processes that somebody has started, found by a mark in their environment: each descendant inherits it, even one that
  * has left its parent and its group. Reads `/proc`, so on systems without one nothing is found.
  */
 import { randomUUID } from "node:crypto"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { Effect, Schedule } from "effect"
 
-const variable = "TEST_PROCESS_MARK"
+const variable = "PROCESS_MARK"
 
 /** A new mark, as the environment to start a process with. */
 export const newMark = (): { readonly [variable]: string } => ({ [variable]: randomUUID() })
