@@ -37,7 +37,7 @@ export type FailureReport = typeof FailureReport.Type
 export const DepthBound = Schema.Struct({
   /** d, from 1. */
   depth: Schema.Int,
-  /** Runs of PCT of at least this depth. */
+  /** Runs of PCT of this depth. */
   runs: Schema.Int,
   /** n: fibers of a run at most. */
   fibers: Schema.Int,

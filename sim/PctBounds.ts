@@ -5,16 +5,15 @@
  * Kothari, Musuvathi and Nagarakatte, A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs, ASPLOS 2010).
  *
  * What it does not say: anything of a bug that the values and faults of these runs cannot show, or that needs more
- * fibers or points than the largest run had. And what the sweep does goes beyond the paper in places: a deeper run
- * counts as one of each smaller depth, though its further changes of priority may be in the way; and where fibers wait
- * by spinning, or are resumed on the stack of others, the order is not by priority alone.
+ * fibers or points than the largest run had. And the strategy goes beyond the paper in places: where fibers wait by
+ * spinning, or are resumed on the stack of others, the order is not by priority alone.
  */
 import { pctOf } from "./strategies/Pct.ts"
 
 export interface DepthBound {
   /** d, from 1. */
   readonly depth: number
-  /** Runs by PCT of at least this depth, with at least as many points as they came to have. */
+  /** Runs by PCT of this depth, with at least as many points as they came to have. */
   readonly runs: number
   /** n: fibers of any run of the sweep at most. */
   readonly fibers: number
@@ -42,7 +41,7 @@ export class PctBounds {
     // It took the run for shorter than it was: beyond its points no priority could change.
     if (pct.points < decisions) return
     for (const [i, depth] of depths.entries()) {
-      if (pct.changes + 1 >= depth) this.runs[i] = (this.runs[i] ?? 0) + 1
+      if (pct.changes + 1 === depth) this.runs[i] = (this.runs[i] ?? 0) + 1
     }
   }
 

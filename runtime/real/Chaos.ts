@@ -1,6 +1,6 @@
 /**
- * Disturbances over wall time. What happens when is drawn from the seed beforehand, so that the same seed plans the same
- * chaos; how the processes take it is up to the machine.
+ * Disturbances over wall time. What happens when is drawn from the seed beforehand, so that the same seed plans the
+ * same chaos; how the processes take it is up to the machine.
  */
 import { Effect, type Scope } from "effect"
 import type { Prng } from "../../sim/Prng.ts"

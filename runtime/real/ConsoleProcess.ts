@@ -66,8 +66,10 @@ const outputOf = (child: ChildProcess, folder: string) =>
         Effect.sync(() => createWriteStream(join(folder, `console.${name}`), { flags: "a" })),
         (stream) => Effect.callback<void>((resume) => void stream.end(() => resume(Effect.void)))
       )
+      // A full disk must not end whoever has all of these processes to end.
+      file.on("error", ({ message }) => (output.stderr += `the output cannot be kept: ${message}\n`))
       child[name]?.setEncoding("utf8").on("data", (text: string) => {
-        if (!file.writableEnded) file.write(text)
+        if (file.writable) file.write(text)
         if (name === "stderr") {
           output.stderr += text
           return

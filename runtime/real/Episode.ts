@@ -5,7 +5,7 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Effect, Exit, Schema, type Scope } from "effect"
+import { Cause, Effect, Exit, Schema, type Scope } from "effect"
 import type { Violation } from "../../scenarios/Property.ts"
 import { Prng } from "../../sim/Prng.ts"
 
@@ -42,6 +42,10 @@ export type EpisodeError = NotHere | RealWorldError | Violation
 /** The stream of random numbers that a scenario draws from. */
 const stream = 0
 
+/** Somebody stopped it, or it could not be run: nobody wants to look into that. */
+const isWithoutFinding = (cause: Cause.Cause<unknown>): boolean =>
+  Cause.hasInterruptsOnly(cause) || Cause.squash(cause) instanceof NotHere
+
 /** Makes the folder, which goes with the scope unless that ends with a failure. */
 export const make = (id: string, seed: number): Effect.Effect<Episode, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -49,7 +53,8 @@ export const make = (id: string, seed: number): Effect.Effect<Episode, never, Sc
       Effect.sync(() => mkdtempSync(join(tmpdir(), `muster-real-${id}-`))),
       (path, exit) =>
         Effect.sync(() => {
-          if (Exit.isSuccess(exit)) rmSync(path, { recursive: true, force: true, maxRetries: 3 })
+          const isOfNoUse = Exit.isSuccess(exit) || isWithoutFinding(exit.cause)
+          if (isOfNoUse) rmSync(path, { recursive: true, force: true, maxRetries: 3 })
         })
     )
     const file = yield* Effect.acquireRelease(

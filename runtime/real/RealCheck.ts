@@ -78,7 +78,7 @@ const once = (scenario: Scenario, seed: number, stop: Effect.Effect<unknown>, in
         const episode = yield* Episode.make(scenario.properties[0], seed)
         folder = episode.folder
         yield* Effect.ensuring(
-          scenario.run(episode),
+          Effect.timeout(scenario.run(episode), episodeMsMax),
           Effect.sync(() => {
             merge(into.faults, episode.faults)
             merge(into.marks, episode.marks)
@@ -86,7 +86,7 @@ const once = (scenario: Scenario, seed: number, stop: Effect.Effect<unknown>, in
           })
         )
       })
-    ).pipe(Effect.timeout(episodeMsMax), Effect.exit)
+    ).pipe(Effect.exit)
     const exit = yield* Effect.raceFirst(running, Effect.as(stop, undefined))
     return exit === undefined ? undefined : { exit, folder }
   })
@@ -110,8 +110,9 @@ const runAll = Effect.fnUntraced(function* (scenario: Scenario, { seed, seeds, s
       ended = { _tag: "skipped", reason: error.reason }
       runs--
     } else {
-      const message = `${messageOf(exit.cause)}\nseed ${seed + runs - 1} of workload and chaos; what was seen is in ${folder}`
-      ended = { _tag: "failed", message, seed: seed + runs - 1 }
+      const failed = seed + runs - 1
+      const where = `seed ${failed} of workload and chaos; what was seen is in ${folder}`
+      ended = { _tag: "failed", message: `${messageOf(exit.cause)}\n${where}`, seed: failed }
     }
   }
   return { runs, wallMs: performance.now() - startedMs, ended, ...tally }

@@ -2,6 +2,7 @@
 import { Effect, Layer, Scope, Semaphore } from "effect"
 import { LogFollow } from "../../core/fleet/LogFollow.ts"
 import type { ConsoleParts } from "../../core/Console.ts"
+import { CloseCode } from "../../core/hub/Protocol.ts"
 import type { Mutant } from "../Property.ts"
 import { clientWith, heardByHub, takingOther, wrapClients, wrapHub } from "./HubMutants.ts"
 
@@ -138,4 +139,14 @@ export const sessionIsKept: Mutant = {
       leave: Effect.suspend(() => (isKept ? Effect.void : client.leave))
     })
   })
+}
+
+export const silentIsKept: Mutant = {
+  id: "silent-is-kept",
+  what: "a client that falls silent is pinged, and never given up",
+  mutate: wrapClients((client) =>
+    clientWith(client, {
+      close: (reason) => (reason.code === CloseCode.heartbeat ? Effect.void : client.close(reason))
+    })
+  )
 }

@@ -249,12 +249,11 @@ export const lenientTls: Mutant = {
 export const usedOnceRead: Mutant = {
   id: "used-once-read",
   what: "limits and origins change as soon as the file is read, before the certificates that it names are",
-  mutate: withOptions(({ applied, load, ...real }) => ({
-    ...real,
-    ...(applied === undefined || load === undefined
-      ? {}
-      : { applied, load: Effect.tap(load, ({ config }) => Effect.sync(() => applied({ version: 0, config }))) })
-  }))
+  mutate: withOptions((real) => {
+    const { applied, load } = real
+    if (applied === undefined || load === undefined) return real
+    return { ...real, load: Effect.tap(load, ({ config }) => Effect.sync(() => applied({ version: 0, config }))) }
+  })
 }
 
 export const emptyOnError: Mutant = {

@@ -2,8 +2,7 @@
  * Configurations that cannot be used, in the ways in which people and disks spoil them, each with the field that has to
  * be named. They are spoilt out of a sound one, so that everything else in them could be used.
  */
-import { Effect, type FileSystem } from "effect"
-import type { PlatformError, Scope } from "effect"
+import { Effect, type FileSystem, type PlatformError, type Scope } from "effect"
 import type { Disk } from "../../sim/fs/Disk.ts"
 
 /** A configuration with two nodes, `new` the second of them. */

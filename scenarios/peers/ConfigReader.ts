@@ -1,6 +1,6 @@
 /**
- * Somebody who looks at the configuration of a console from outside: by the API, as a page of another origin, and by the
- * hub. What is seen of nodes are their names and environments, in order: `a/production b/-`.
+ * Somebody who looks at the configuration of a console from outside: by the API, as a page of another origin, and by
+ * the hub. What is seen of nodes are their names and environments, in order: `a/production b/-`.
  */
 import { Effect, Fiber, Schema } from "effect"
 import { ConfigOverview, ReloadReport } from "../../core/config/Settings.ts"
@@ -45,7 +45,10 @@ export const overview = (world: World): Effect.Effect<Shown> =>
     const { body } = yield* asked(world, { method: "GET", path: "/api/config" })
     const { settings, version } = yield* decodeOverview(body)
     const values = new Map(settings.map(({ name, value }) => [name, value]))
-    const text = (name: string) => (values.has(name) ? String(values.get(name)) : undefined)
+    const text = (name: string) => {
+      const value = values.get(name)
+      return typeof value === "string" ? value : undefined
+    }
     const places = Array.from({ length: settings.length }, (_, i) => `nodes[${i}]`)
     const nodes = places.flatMap((place) => {
       const name = text(`${place}.name`)

@@ -4,11 +4,11 @@
  * in use when that is answered.
  *
  * Method: each file that is written has its number in all that a reload can change: a limit, the origins of other
- * pages, and its nodes. It is loaded again by SIGHUP and by the API, at once, given up, and while it is written. Readers
- * look meanwhile by all doors: the configuration and the nodes in the API, what a page of an origin is answered, the
- * snapshot of the hub. One client of the hub stays and takes in every event, and somebody asks for the version whenever
- * a node is told of. See `P09Reloads` for settings, fleet and
- * registry by themselves, looked at far more closely.
+ * pages, and its nodes. It is loaded again by SIGHUP and by the API, at once, given up, and while it is written.
+ * Readers look meanwhile by all doors: the configuration and the nodes in the API, what a page of an origin is
+ * answered, the snapshot of the hub. One client of the hub stays and takes in every event, and somebody asks for the
+ * version whenever a node is told of. See `P09Reloads` for settings, fleet and registry by themselves, looked at more
+ * closely.
  */
 import { Effect, Exit, Fiber, Semaphore } from "effect"
 import * as fc from "fast-check"
@@ -31,7 +31,7 @@ type Door = (typeof doors)[number]
 const workload = fc.record({
   // Without latency all that happens at a moment can come in any order.
   latencyMsMax: fc.constantFrom(0, 2),
-  // By the number of the file, and from the start again: whether the node has that environment, another or is not there.
+  // By the number of the file, and from the start again: the node has that environment, another or is not there.
   contents: fc.array(
     fc.record({ a: fc.constantFrom("absent", "same"), b: fc.constantFrom("absent", "same", "other") }),
     {
@@ -273,7 +273,7 @@ const verifyStayer = Effect.fnUntraced(function* (
 /** On the way to a client that reads. */
 const onTheWayMs = 50
 
-export const program = Effect.fnUntraced(function* (given: ConsoleParts) {
+const program = Effect.fnUntraced(function* (given: ConsoleParts) {
   const plan = yield* draw(workload)
   const { loads, parts } = counting(given)
   const world = yield* World.make({

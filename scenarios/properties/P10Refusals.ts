@@ -1,6 +1,6 @@
 /**
- * P10, further, over settings, fleet and registry by themselves: a configuration that cannot be used changes nothing and
- * says which fields are wrong; the fleet goes on undisturbed; no secret shows; and the next sound one is taken.
+ * P10, further, over settings, fleet and registry by themselves: a configuration that cannot be used changes nothing
+ * and says which fields are wrong; the fleet goes on undisturbed; no secret shows; and the next sound one is taken.
  *
  * Method: sound configurations are spoilt in one of the ways in which people spoil them, beside changes that would be
  * sound by themselves: new nodes, others gone, another value. After each refused reload everything is as it was, and

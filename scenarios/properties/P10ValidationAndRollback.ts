@@ -1,6 +1,6 @@
 /**
- * P10, validation and rollback (R4.3, R4.5): a configuration that cannot be used changes nothing, is answered and logged
- * with the fields that are wrong, and tells no secret; and the next sound one is taken.
+ * P10, validation and rollback (R4.3, R4.5): a configuration that cannot be used changes nothing, is answered and
+ * logged with the fields that are wrong, and tells no secret; and the next sound one is taken.
  *
  * Method: a console has its configuration from a file. Somebody puts one in its place that is different in all that can
  * change, with a mistake in it; or spoils the file itself: it is missing, empty, not readable, no text, a directory, or
@@ -129,7 +129,7 @@ const refusal = Effect.fnUntraced(function* (world: World.World, what: string, b
   return lines.flatMap((line) => line.match(/[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)*/g) ?? []).concat("")
 })
 
-export const program = Effect.fnUntraced(function* (parts: ConsoleParts) {
+const program = Effect.fnUntraced(function* (parts: ConsoleParts) {
   const plan = yield* draw(workload)
   const what = whatOf(plan)
   const world = yield* World.make({

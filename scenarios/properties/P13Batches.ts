@@ -54,13 +54,13 @@ const workload = fc.record({
       mode: fc.constantFrom("parallel", "rolling", "canary"),
       concurrency: fc.integer({ min: 1, max: 4 }),
       failuresMax: fc.constantFrom(undefined, 1, 3),
-      timeoutMs: fc.integer({ min: 1_000, max: 40_000 }),
+      timeoutMs: fc.integer({ min: 1_000, max: 20_000 }),
       cancelAfterMs: fc.option(fc.nat(6_000), { freq: 4 })
     }),
-    { minLength: 1, maxLength: 3 }
+    { minLength: 1, maxLength: 2 }
   ),
   operations: fc.array(fc.record({ atMs: fc.nat(8_000), kind, node, name: fc.constantFrom("api", "web") }), {
-    maxLength: 4
+    maxLength: 3
   }),
   updates: fc.array(
     fc.record({ atMs: fc.nat(8_000), node, file: fc.constantFrom("more", "less", "other", "broken", "first") }),
@@ -73,7 +73,7 @@ const workload = fc.record({
       what: fc.constantFrom("crash", "restart", "kill", "cut", "hang"),
       lastsMs: fc.nat(6_000)
     }),
-    { maxLength: 3 }
+    { maxLength: 2 }
   )
 })
 type Plan = ReturnType<typeof workload.generate>["value"]
@@ -194,6 +194,12 @@ const sampled = (parts: ConsoleParts, world: () => World.World | undefined, samp
 /** The longest until a node that was away is polled again, beside the wait for its programs. */
 const settledMs = 90_000
 
+const { fleet } = World.consoleOptions
+
+/** Most requests are looks: fewer of them show as much of batches. */
+const pollEveryMs = 4_000
+const observeIntervalMs = 800
+
 /** What a node runs, sorted, as the model has it or as the console shows it. */
 const listed = (
   processes: ReadonlyArray<{ readonly id: string; readonly state: string; readonly pid: number }>
@@ -257,6 +263,14 @@ export const program = Effect.fnUntraced(function* (
   const made = yield* World.make({
     nodes: Object.fromEntries(nodes.map((name) => [name, firstFile])),
     network: { latencyMsMax: 2 },
+    options: {
+      ...World.consoleOptions,
+      fleet: {
+        ...fleet,
+        poll: { ...fleet.poll, intervalMs: pollEveryMs },
+        operations: { ...fleet.operations, observeIntervalMs }
+      }
+    },
     parts: watched.parts
   })
   worlds.push(made)

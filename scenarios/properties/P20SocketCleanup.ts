@@ -12,7 +12,6 @@ import * as fc from "fast-check"
 import { draw } from "../../sim/Draw.ts"
 import { interruptSometime, sometimes } from "../../sim/Sim.ts"
 import * as CleanupMutants from "../mutants/CleanupMutants.ts"
-import * as HubMutants from "../mutants/HubMutants.ts"
 import { eventually, holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
@@ -180,5 +179,5 @@ export const P20: Property = {
   ],
   leaks: "fail",
   program,
-  mutants: [CleanupMutants.logIsKept, CleanupMutants.sessionIsKept, HubMutants.cleanupDiesWithSession]
+  mutants: [CleanupMutants.logIsKept, CleanupMutants.sessionIsKept, CleanupMutants.silentIsKept]
 }

@@ -27,21 +27,21 @@ const nodes = ["n0", "n1"] as const
 
 const away = fc.record({
   what: fc.constantFrom("database", ...nodes),
-  atMs: fc.nat(4_000),
-  lastsMs: fc.integer({ min: 200, max: 4_000 })
+  atMs: fc.nat(3_000),
+  lastsMs: fc.integer({ min: 200, max: 3_000 })
 })
 
 const workload = fc.record({
-  kills: fc.array(fc.record({ atMs: fc.nat(4_000), node: fc.constantFrom(...nodes) }), { maxLength: 3 }),
+  kills: fc.array(fc.record({ atMs: fc.nat(3_000), node: fc.constantFrom(...nodes) }), { maxLength: 2 }),
   troubles: fc.array(away, { maxLength: 2 }),
   end: fc.record({
     how: fc.constantFrom("crash", "crash", "SIGTERM"),
-    atMs: fc.integer({ min: 500, max: 6_000 }),
+    atMs: fc.integer({ min: 500, max: 5_000 }),
     lastsMs: fc.nat(2_000)
   }),
   /** What is away as the console starts again, and for how long from then on. */
   atStart: fc.subarray(["database", ...nodes] as const),
-  heals: fc.integer({ min: 500, max: 6_000 })
+  heals: fc.integer({ min: 500, max: 5_000 })
 })
 type Plan = ReturnType<typeof workload.generate>["value"]
 type Away = (typeof nodes)[number] | "database"
@@ -129,7 +129,7 @@ const look = Effect.fnUntraced(function* (
   return looked
 })
 
-const lookOn = (watched: Watched, run: Run) => Effect.forever(Effect.andThen(look(watched, run), Effect.sleep(800)))
+const lookOn = (watched: Watched, run: Run) => Effect.forever(Effect.andThen(look(watched, run), Effect.sleep(1_300)))
 
 const leave = Effect.fnUntraced(function* ({ outages, world }: Watched, what: Away, lastsMs: number) {
   if (what !== "database") return yield* world.supervisords[what]?.crash ?? Effect.void

@@ -3,7 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { parts } from "../../core/Console.ts"
 import { Components } from "../../core/health/Components.ts"
+import * as HubMutants from "../../scenarios/mutants/HubMutants.ts"
 import * as OperationMutants from "../../scenarios/mutants/OperationMutants.ts"
+import { P3 } from "../../scenarios/properties/P03SeparateCleanup.ts"
 import * as Batches from "../../scenarios/properties/P13Batches.ts"
 import * as Logs from "../../scenarios/properties/P02Logs.ts"
 import * as Resume from "../../scenarios/properties/P02Resume.ts"
@@ -45,5 +47,14 @@ describe("logs over a bus with little room", () => {
     const { failure, sometimes } = check(Logs.programWith(parts, 1), 100)
     assert.isUndefined(failure, `${failure?.message} ${failure?.token}`)
     assert.isAbove(sometimes.get("a gap in a log was told: lost within the console") ?? 0, 0)
+  })
+})
+
+describe("what mutants of the hub are made with", () => {
+  it("changes nothing by itself", { timeout: 120_000 }, () => {
+    const same = HubMutants.wrapClients((client) =>
+      HubMutants.clientWith(client, { outbox: HubMutants.takingOther(client.outbox, () => client.outbox.take()) })
+    )
+    assert.isUndefined(check(P3.program(same(parts)), 20).failure?.message)
   })
 })

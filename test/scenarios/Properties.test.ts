@@ -21,7 +21,7 @@ describe("properties", () => {
       assert.isAbove(result.distinctTraces, seeds.holding / 2)
     })
 
-    it(`${id} has at least two mutants`, () => assert.isAtLeast(mutants.length, 2))
+    it(`${id} has at least three mutants`, () => assert.isAtLeast(mutants.length, 3))
 
     for (const mutant of mutants.slice(0, 1)) {
       it(`${id} catches ${mutant.id}, and its token replays the run`, { timeout: 2 * minuteMs }, () => {

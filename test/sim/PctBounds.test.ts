@@ -16,7 +16,7 @@ const counting = Effect.gen(function* () {
 })
 
 describe("the bounds of PCT", () => {
-  it("count runs of at least each depth, and the largest run of any strategy", () => {
+  it("count runs of each depth, and the largest run of any strategy", () => {
     const bounds = new PctBounds()
     bounds.add("random", { decisions: 50, fibers: 4 })
     bounds.add("pct-1-40", { decisions: 30, fibers: 3 })
@@ -25,9 +25,9 @@ describe("the bounds of PCT", () => {
     assert.deepStrictEqual(
       bounds.ofDepths.map(({ depth, fibers, points, runs }) => [depth, runs, fibers, points]),
       [
-        [1, 3, 5, 50],
-        [2, 2, 5, 50],
-        [3, 2, 5, 50]
+        [1, 1, 5, 50],
+        [2, 0, 5, 50],
+        [3, 1, 5, 50]
       ]
     )
     for (const { depth, fibers, missedAtMost, points, runs } of bounds.ofDepths) {
@@ -41,7 +41,7 @@ describe("the bounds of PCT", () => {
     bounds.add("pct-3-4", { decisions: 4, fibers: 2 })
     assert.deepStrictEqual(
       bounds.ofDepths.map(({ runs }) => runs),
-      [1, 1, 0]
+      [0, 1, 0]
     )
     assert.strictEqual(bounds.ofDepths[2]?.missedAtMost, 1)
   })
@@ -68,7 +68,7 @@ describe("the bounds of PCT", () => {
     assert.deepStrictEqual(
       bounds.map(({ depth, fibers, runs }) => [depth, fibers, runs]),
       [
-        [1, 4, 40],
+        [1, 4, 0],
         [2, 4, 40],
         [3, 4, 0]
       ]

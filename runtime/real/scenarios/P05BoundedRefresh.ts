@@ -1,7 +1,7 @@
 /**
  * P5 and P21: however much is asked of a node and however slow its wire, the console has no more connections to it than
- * `calls_max`; all nodes are polled on, and at rest none is left. Counted at the proxies, with connections that are fresh
- * or kept: `auto` tries both, and what it keeps meanwhile comes on top.
+ * `calls_max`; all nodes are polled on, and at rest none is left. Counted at the proxies, with connections that are
+ * fresh or kept: `auto` tries both, and what it keeps meanwhile comes on top.
  */
 import { DateTime, Effect, Fiber } from "effect"
 import { holds, violated } from "../../../scenarios/Property.ts"

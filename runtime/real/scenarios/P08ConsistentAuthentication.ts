@@ -38,7 +38,7 @@ const refused = "the refusal"
 const verdictOf = (got: Got): string => {
   if (got.status !== 401) return "let in"
   const body = jsonOf(got)
-  return `${refused} ${JSON.stringify([at(body, "status"), at(body, "message"), at(body, "code"), at(body, "details")])}`
+  return `${refused} ${JSON.stringify(["status", "message", "code", "details"].map((field) => at(body, field)))}`
 }
 
 interface Credential {

@@ -49,11 +49,17 @@ const put = (world: World, text: string) =>
     return world.console().signal("SIGHUP")
   })
 
+/** Before the first version they have none. */
+const environmentOf = (node: unknown): string => {
+  const environment = at(node, "environment")
+  return typeof environment === "string" ? environment : "v0"
+}
+
 /** The version that the nodes tell, and how many there are; what is wrong as a text. */
 const seen = ({ caller, token }: World) =>
   Effect.map(caller.ask({ path: "/api/nodes", token }), (got): { version: number; nodes: number } | string => {
     const nodes = listAt(jsonOf(got), "nodes")
-    const versions = new Set(nodes.map((node) => String(at(node, "environment") ?? "v0")))
+    const versions = new Set(nodes.map(environmentOf))
     const [version = ""] = versions
     if (got.status !== 200) return `the nodes were answered ${got.status} ${got.body}`
     return versions.size === 1

@@ -1,6 +1,6 @@
 /**
- * P11 and P12: while the database is away every request is answered in a bounded time, the health shows it, and what was
- * acknowledged is there when it is back, once.
+ * P11 and P12: while the database is away every request is answered in a bounded time, the health shows it, and what
+ * was acknowledged is there when it is back, once.
  *
  * PostgreSQL behind a wire that is held, refused and reset, under the load of many users; and SQLite on a disk that is
  * full for a while. What is not here is left out, and said.

@@ -3,6 +3,7 @@
  * processes meanwhile is the last that was known, marked as such, also by a console that was started since.
  */
 import { Effect, Fiber, Option, Schema } from "effect"
+import { memoryDefaults } from "../../../core/fleet/FleetMemory.ts"
 import { Health } from "../../../core/http/HealthApi.ts"
 import { type Ailment, type Sample, wrongSample } from "../../../scenarios/oracles/HealthTruth.ts"
 import { holds, violated } from "../../../scenarios/Property.ts"
@@ -18,6 +19,12 @@ const quietMs = 60_000
 
 const showsWithinMs = timesMs.poll + timesMs.deadline + timesMs.slack
 const clearsWithinMs = timesMs.breakerOpenMax + timesMs.deadline + timesMs.poll + timesMs.slack
+
+/** It is stored every so often, and not at a kill. */
+const storedWithinMs = memoryDefaults.saveEveryMs + timesMs.slack
+
+const storedNodes = (shown: Health | undefined) =>
+  shown?.components.find(({ name }) => name === "fleet memory")?.detail?.["stored"]
 
 const decodeHealth = Schema.decodeUnknownOption(Health)
 
@@ -111,7 +118,12 @@ export const P24: Scenario = {
       ailment.untilMs = performance.now()
       yield* converges(world)
     }
-    yield* Effect.sleep(200)
+    yield* eventually({
+      what: "the last known state of all nodes is stored",
+      withinMs: storedWithinMs,
+      look: Effect.map(health(world), storedNodes),
+      until: (stored) => stored === world.nodes.length
+    })
     isOver = true
     yield* Fiber.join(watching)
     yield* kill(world, node)

@@ -1,7 +1,8 @@
 /**
  * P25 and P18: every line that the console writes is one of its log, whatever it was sent, and none holds a secret.
  *
- * Hostile names, headers and bodies while the nodes are disturbed; what went wrong has a line with the id of its request.
+ * Hostile names, headers and bodies while the nodes are disturbed; what went wrong has a line with the id of its
+ * request.
  */
 import { Effect, Fiber } from "effect"
 import { isTrouble, lineOf } from "../../../scenarios/oracles/LogLines.ts"
