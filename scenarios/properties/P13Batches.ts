@@ -50,7 +50,7 @@ const workload = fc.record({
     fc.record({
       atMs: fc.nat(3_000),
       kind,
-      group: fc.constantFrom("*", "app"),
+      group: fc.constantFrom("*", "app", "app"),
       mode: fc.constantFrom("parallel", "rolling", "canary"),
       concurrency: fc.integer({ min: 1, max: 4 }),
       failuresMax: fc.constantFrom(undefined, 1, 3),
@@ -198,7 +198,7 @@ const { fleet } = World.consoleOptions
 
 /** Most requests are looks: fewer of them show as much of batches. */
 const pollEveryMs = 4_000
-const observeIntervalMs = 800
+const observeIntervalMs = 1_000
 
 /** What a node runs, sorted, as the model has it or as the console shows it. */
 const listed = (

@@ -52,7 +52,8 @@ const workload = fc.record({
       mode: fc.constantFrom("parallel", "rolling", "canary"),
       concurrency: fc.integer({ min: 1, max: 3 }),
       timeoutMs: fc.integer({ min: 300, max: 8_000 })
-    })
+    }),
+    { freq: 3 }
   )
 })
 

@@ -82,9 +82,11 @@ const describe = ({ host, operation, phase, session, sql }: Point): string =>
 const make = Effect.fnUntraced(function* (options: DatabaseOptions) {
   const context = yield* RunContext
   const clock = yield* Clock.Clock
-  const nowMs = () => clock.currentTimeMillisUnsafe()
+  // What is under way on the wire, and how long somebody waits, does not notice when the wall clock is set.
+  const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const wallMs = () => clock.currentTimeMillisUnsafe()
   const below = (n: number) => context.choose("data", n)
-  const sqlite = new Sqlite({ nowMs, below }, options.prepared)
+  const sqlite = new Sqlite({ nowMs: wallMs, below }, options.prepared)
   context.atEnd(() => sqlite.end())
   const sessions = new Set<Session>()
   let opened = 0
@@ -124,7 +126,7 @@ const make = Effect.fnUntraced(function* (options: DatabaseOptions) {
   const restart = ({ downMs = 0 }: { readonly downMs?: number } = {}) =>
     Effect.gen(function* () {
       context.tell(() => "database: restarts", { kind: "fault" })
-      downUntilMs = (yield* Clock.currentTimeMillis) + downMs
+      downUntilMs = nowMs() + downMs
       yield* Effect.forEach([...sessions], (session) => session.end("ECONNRESET"), { discard: true })
     })
 

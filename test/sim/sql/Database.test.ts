@@ -1,6 +1,6 @@
 /** What the simulated database is: SQLite, the same in every run with the same seed, and on no machine's clock. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Sim from "../../../sim/Sim.ts"
 import { Database } from "../../../sim/sql/Database.ts"
@@ -36,6 +36,22 @@ describe("the clock of the database", () => {
         const [subsecond] = one(yield* sql`SELECT unixepoch('subsec') * 1000`.values)
         const lateMs = (yield* Clock.currentTimeMillis) - Number(subsecond)
         assert.isTrue(lateMs >= 0 && lateMs <= 5, `${lateMs} ms`)
+      }),
+      { runs: 5 }
+    )
+  })
+
+  it("is set without any effect on what is under way", () => {
+    holds(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`CREATE TABLE notes (id INTEGER PRIMARY KEY)`
+        const context = yield* Sim.RunContext
+        for (const hours of [-1, 2, -3]) {
+          context.shiftWallClock(hours * 3_600_000)
+          const [elapsed] = yield* Effect.timed(sql`INSERT INTO notes DEFAULT VALUES`)
+          assert.isBelow(Duration.toMillis(elapsed), 20)
+        }
       }),
       { runs: 5 }
     )
