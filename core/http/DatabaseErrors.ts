@@ -4,7 +4,7 @@ import type { HttpServerResponse } from "effect/http"
 import type { DatabaseError } from "../storage/DatabaseError.ts"
 import { errorResponse, withRetryAfter } from "./ErrorResponse.ts"
 
-/** `database_unavailable` and `database_busy`, 503; `database_timeout`, 504; a bug or a full disk is `internal`. */
+/** `database_unavailable` and `database_busy`, 503; `database_timeout`, 504; a bug is `internal`. */
 export const databaseError = (cause: DatabaseError): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
   switch (cause.reason) {
     case "Unavailable": {
@@ -15,6 +15,12 @@ export const databaseError = (cause: DatabaseError): Effect.Effect<HttpServerRes
       })
       return cause.retryAfterMs === undefined ? answer : Effect.map(answer, withRetryAfter(cause.retryAfterMs))
     }
+    case "Unwritable":
+      return errorResponse({
+        code: "database_unavailable",
+        message: "the database cannot be written now; nothing was changed",
+        cause
+      })
     case "Exhausted":
       return errorResponse({
         code: "database_busy",

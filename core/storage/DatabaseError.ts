@@ -8,7 +8,8 @@ import { Schema } from "effect"
  * - `TimedOut`: it took too long and was rolled back.
  * - `Unacknowledged`: the connection broke while a COMMIT was under way: it may have been done or not.
  * - `Conflict`: a unique or other constraint does not allow it; `constraint` as the database names it.
- * - `Failed`: anything else, such as a full disk or a bug in a statement. Never retried.
+ * - `Unwritable`: its disk is full, broken or read-only. Nothing was done.
+ * - `Failed`: anything else, such as a bug in a statement. Never retried.
  */
 export const DatabaseReason = Schema.Literals([
   "Unavailable",
@@ -16,6 +17,7 @@ export const DatabaseReason = Schema.Literals([
   "TimedOut",
   "Unacknowledged",
   "Conflict",
+  "Unwritable",
   "Failed"
 ])
 export type DatabaseReason = typeof DatabaseReason.Type
@@ -41,5 +43,6 @@ const words: Readonly<Record<DatabaseReason, string>> = {
   TimedOut: "took too long",
   Unacknowledged: "did not say whether it was done",
   Conflict: "refused it",
+  Unwritable: "cannot be written",
   Failed: "failed"
 }

@@ -50,4 +50,4 @@ export const start = Effect.fnUntraced(function* ({ first, gate, options, report
   }
 })
 
-const isAway = ({ reason }: Trouble): boolean => reason !== "Failed" && reason !== "Conflict"
+const isAway = ({ reason }: Trouble): boolean => reason !== "Failed" && reason !== "Conflict" && reason !== "Unwritable"

@@ -1,5 +1,5 @@
 /** A failed attempt at the database: what callers are told, and what the retries and the breaker make of it. */
-import { Data } from "effect"
+import { Data, Predicate } from "effect"
 import type { SqlError } from "effect/sql"
 import type { Verdict } from "../fleet/Breaker.ts"
 import * as Marks from "../Marks.ts"
@@ -59,8 +59,21 @@ export const troubleOf = (cause: SqlError.SqlError, during: "statement" | "commi
     case "AuthenticationError":
       return permanent({ ...about, reason: "Failed", verdict: "nothing" })
     default:
-      return permanent({ ...about, reason: "Failed", verdict: "well" })
+      return permanent({ ...about, reason: isUnwritable(reason.cause) ? "Unwritable" : "Failed", verdict: "well" })
   }
+}
+
+/** Primary result codes of SQLite: READONLY, IOERR and FULL. */
+const sqliteUnwritable: ReadonlySet<number> = new Set([8, 10, 13])
+
+/** SQLSTATE of PostgreSQL: read_only_sql_transaction, disk_full, io_error. */
+const postgresUnwritable: ReadonlySet<string> = new Set(["25006", "53100", "58030"])
+
+const isUnwritable = (cause: unknown): boolean => {
+  if (Predicate.hasProperty(cause, "errno") && typeof cause.errno === "number") {
+    return sqliteUnwritable.has(cause.errno & 0xff)
+  }
+  return Predicate.hasProperty(cause, "code") && typeof cause.code === "string" && postgresUnwritable.has(cause.code)
 }
 
 /** Its time has run out. */

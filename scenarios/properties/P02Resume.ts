@@ -68,8 +68,8 @@ const workload = fc.record({
   policy: fc.constantFrom("disconnect", "dropOldest"),
   overflow: fc.constantFrom(...overflows),
   queueEventsMax: fc.integer({ min: 1, max: 5 }),
-  changes: fc.array(fc.record({ atMs: fc.nat(60), change }), { minLength: 3, maxLength: 20 }),
-  clients: fc.array(fc.array(session, { minLength: 2, maxLength: 4 }), { minLength: 1, maxLength: 3 })
+  changes: fc.array(fc.record({ atMs: fc.nat(60), change }), { minLength: 3, maxLength: 15 }),
+  clients: fc.array(fc.array(session, { minLength: 2, maxLength: 3 }), { minLength: 1, maxLength: 2 })
 })
 type Plan = ReturnType<typeof workload.generate>["value"]
 

@@ -17,19 +17,19 @@ import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
 
 const workload = fc.record({
-  nodes: fc.integer({ min: 3, max: 6 }),
+  nodes: fc.integer({ min: 3, max: 5 }),
   concurrency: fc.integer({ min: 1, max: 2 }),
   concurrencyDown: fc.integer({ min: 1, max: 2 }),
   troubles: fc.array(
     fc.record({
-      node: fc.nat(5),
-      atMs: fc.nat(4_000),
-      forMs: fc.integer({ min: 500, max: 6_000 }),
-      how: fc.constantFrom("hang", "slow", "http500", "crash")
+      node: fc.nat(4),
+      atMs: fc.nat(3_000),
+      forMs: fc.integer({ min: 500, max: 8_000 }),
+      how: fc.constantFrom("hang", "hang", "slow", "http500", "crash")
     }),
-    { maxLength: 4 }
+    { minLength: 1, maxLength: 4 }
   ),
-  refreshes: fc.array(fc.record({ node: fc.nat(5), atMs: fc.nat(6_000) }), { maxLength: 4 })
+  refreshes: fc.array(fc.record({ node: fc.nat(4), atMs: fc.nat(6_000) }), { maxLength: 4 })
 })
 
 type Trouble = ReturnType<typeof workload.generate>["value"]["troubles"][number]
@@ -59,7 +59,7 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     nodes: Object.fromEntries(names.map((name) => [name, [World.steady("app", "api")]])),
     options: {
       ...World.consoleOptions,
-      fleet: { ...fleet, poll: { ...fleet.poll, intervalMs: 3_000, concurrency, concurrencyDown } }
+      fleet: { ...fleet, poll: { ...fleet.poll, intervalMs: 4_000, concurrency, concurrencyDown } }
     },
     parts: calls.parts
   })

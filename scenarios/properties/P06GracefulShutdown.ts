@@ -17,22 +17,22 @@ import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
 
 const workload = fc.record({
-  signalAtMs: fc.nat(6_000),
-  nodes: fc.array(fc.constantFrom("none", "none", "hang", "slow", "crash"), { minLength: 1, maxLength: 3 }),
+  signalAtMs: fc.nat(4_000),
+  nodes: fc.array(fc.constantFrom("none", "none", "hang", "slow", "crash"), { minLength: 1, maxLength: 2 }),
   clients: fc.array(
     fc.record({
-      atMs: fc.nat(6_000),
+      atMs: fc.nat(4_000),
       how: fc.constantFrom("reads", "silent", "stalls", "follows"),
       leaves: fc.boolean()
     }),
-    { maxLength: 4 }
-  ),
-  operations: fc.array(
-    fc.record({ atMs: fc.nat(6_000), kind: fc.constantFrom("start", "stop", "restart"), node: fc.nat(2) }),
     { maxLength: 3 }
   ),
-  batchAtMs: fc.option(fc.nat(6_000)),
-  letGoAtMs: fc.option(fc.nat(6_000), { freq: 2 })
+  operations: fc.array(
+    fc.record({ atMs: fc.nat(4_000), kind: fc.constantFrom("start", "stop", "restart"), node: fc.nat(1) }),
+    { maxLength: 2 }
+  ),
+  batchAtMs: fc.option(fc.nat(4_000), { freq: 3 }),
+  letGoAtMs: fc.option(fc.nat(4_000), { freq: 2 })
 })
 
 type Plan = ReturnType<typeof workload.generate>["value"]
@@ -58,6 +58,8 @@ const ask = (world: World.World, path: string, body?: string) => {
 
 const batch = JSON.stringify({ operation: { kind: "restart" }, select: [{}], mode: "rolling" })
 
+const { fleet } = World.consoleOptions
+
 /** What comes on top of the deadline: what is under way on the wire, and the looks of this scenario. */
 const graceMs = 1_000
 
@@ -69,6 +71,10 @@ const program: Property["program"] = Effect.fnUntraced(
     const world = yield* World.make({
       nodes: Object.fromEntries(names.map((name) => [name, [World.steady("app", "api"), World.steady("app", "job")]])),
       network: { windowMessages: 2 },
+      options: {
+        ...World.consoleOptions,
+        fleet: { ...fleet, operations: { ...fleet.operations, observeIntervalMs: 500 } }
+      },
       parts
     }).pipe(Scope.provide(scope))
     const users = yield* Effect.forkChild(

@@ -161,6 +161,8 @@ const fitting: Readonly<Record<string, ReadonlyArray<string>>> = {
   ConnectionError: ["Unavailable"],
   LockTimeoutError: ["TimedOut", "Unavailable"],
   UniqueViolation: ["Conflict"],
+  // A full disk, or one that is read-only: the only ones here.
+  UnknownError: ["Unwritable"],
   acquire: ["Exhausted"],
   "given up": ["TimedOut"]
 }

@@ -16,7 +16,7 @@ import { eventually, holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
 
-const programs = ["a", "b", "c", "d", "e"]
+const programs = ["a", "b", "c", "d"]
 
 const workload = fc.record({
   callsMax: fc.integer({ min: 2, max: 4 }),
@@ -30,7 +30,7 @@ const workload = fc.record({
       name: fc.constantFrom(...programs),
       givenUp: fc.boolean()
     }),
-    { minLength: 3, maxLength: 11 }
+    { minLength: 3, maxLength: 8 }
   )
 })
 
@@ -62,7 +62,11 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     nodes: { web: programs.map((name) => World.steady("app", name)) },
     options: {
       ...World.consoleOptions,
-      fleet: { ...fleet, guard: { ...fleet.guard, breakerFailures, callsMax, callsWaitingMax } }
+      fleet: {
+        ...fleet,
+        guard: { ...fleet.guard, breakerFailures, breakerOpenMsMax: 10_000, callsMax, callsWaitingMax },
+        operations: { ...fleet.operations, observeIntervalMs: 400 }
+      }
     },
     parts: calls.parts
   }).pipe(Scope.provide(scope))
@@ -82,7 +86,7 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   yield* eventually({
     what: "the node is up",
     withinMs: 60_000,
-    look: Effect.orDie(world.fleet.node("web")),
+    look: Effect.andThen(Effect.sleep(250), Effect.orDie(world.fleet.node("web"))),
     until: ({ breaker, status }) => status === "up" && breaker?.state === "closed"
   })
   const before = calls.all().length

@@ -36,12 +36,12 @@ const workload = fc.record({
   troubles: fc.array(away, { maxLength: 2 }),
   end: fc.record({
     how: fc.constantFrom("crash", "crash", "SIGTERM"),
-    atMs: fc.integer({ min: 500, max: 5_000 }),
+    atMs: fc.integer({ min: 500, max: 4_500 }),
     lastsMs: fc.nat(2_000)
   }),
   /** What is away as the console starts again, and for how long from then on. */
   atStart: fc.subarray(["database", ...nodes] as const),
-  heals: fc.integer({ min: 500, max: 5_000 })
+  heals: fc.integer({ min: 500, max: 4_000 })
 })
 type Plan = ReturnType<typeof workload.generate>["value"]
 type Away = (typeof nodes)[number] | "database"
@@ -60,6 +60,7 @@ const recalledWithinMs = databaseBackMs + 6_000
 
 /** What one run of the console can be held to. */
 interface Run {
+  readonly fleet: World.Running["fleet"]
   readonly startedMs: number
   /** By node: an answer of this time, or a later one, is in the database. */
   readonly stored: ReadonlyMap<string, number>
@@ -92,22 +93,23 @@ const get = <A>({ http }: World.World, path: string, body: Schema.ConstraintDeco
     )
   )
 
-/** Looks at all nodes once, and holds what is shown to what they answered. */
+/** Looks at these nodes once, and holds what is shown to what they answered. */
 const look = Effect.fnUntraced(function* (
   { truth, world }: Watched,
-  { recalledMs, shown, startedMs, stored }: Run
+  { fleet: service, recalledMs, shown, startedMs, stored }: Run,
+  names: ReadonlyArray<(typeof nodes)[number]>
 ): Effect.fn.Return<ReadonlyArray<FleetTruth.Shown>, Violation, RunContext> {
   const sentMs = yield* Clock.currentTimeMillis
   const before = (yield* get(world, "/api/nodes", Nodes)).nodes
   const processes = new Map<string, string>()
-  for (const name of nodes) {
+  for (const name of names) {
     const of = yield* get(world, `/api/nodes/${name}/processes`, Processes)
     processes.set(name, FleetTruth.textOf(of.processes))
   }
-  const after = (yield* get(world, "/api/nodes", Nodes)).nodes
+  const after = yield* service.nodes
   const gotMs = yield* Clock.currentTimeMillis
   const looked: Array<FleetTruth.Shown> = []
-  for (const name of nodes) {
+  for (const name of names) {
     const view = before.find((node) => node.name === name)
     // The processes are of the same moment when the node was not heard of in between.
     const isSame = after.find((node) => node.name === name)?.last_seen === view?.last_seen
@@ -129,7 +131,11 @@ const look = Effect.fnUntraced(function* (
   return looked
 })
 
-const lookOn = (watched: Watched, run: Run) => Effect.forever(Effect.andThen(look(watched, run), Effect.sleep(1_300)))
+/** Looks at one node after the other. */
+const lookOn = (watched: Watched, run: Run) =>
+  Effect.forever(
+    Effect.forEach(nodes, (name) => Effect.andThen(look(watched, run, [name]), Effect.sleep(2_100)), { discard: true })
+  )
 
 const leave = Effect.fnUntraced(function* ({ outages, world }: Watched, what: Away, lastsMs: number) {
   if (what !== "database") return yield* world.supervisords[what]?.crash ?? Effect.void
@@ -179,13 +185,17 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   const world = yield* World.make({
     nodes: { n0: [World.steady("app", "api"), World.steady("app", "web")], n1: [World.steady("app", "api")] },
     network: { latencyMsMax: 4 },
-    options: { ...World.consoleOptions, memory: { ...memory, saveEveryMs } },
+    options: {
+      ...World.consoleOptions,
+      fleet: { ...fleet, poll: { ...fleet.poll, intervalMs: 3_000 } },
+      memory: { ...memory, saveEveryMs }
+    },
     parts: truth.parts
   })
   const watched: Watched = { world, truth, outages: [] }
   const kill = ({ atMs, node }: Plan["kills"][number]) =>
     Effect.andThen(Effect.sleep(atMs), world.supervisords[node]?.kill("app", "api") ?? Effect.void)
-  const first: Run = { startedMs, stored: new Map(), recalledMs: Infinity, shown: new Map() }
+  const first: Run = { fleet: world.fleet, startedMs, stored: new Map(), recalledMs: Infinity, shown: new Map() }
   yield* Effect.raceFirst(
     lookOn(watched, first),
     Effect.all(
@@ -199,8 +209,9 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   )
   const stored = yield* restart(watched, plan)
   const againMs = yield* Clock.currentTimeMillis
-  yield* world.start
+  const again = yield* world.start
   const second: Run = {
+    fleet: again.fleet,
     startedMs: againMs,
     stored,
     recalledMs: Math.max(againMs, ...watched.outages.map(({ untilMs }) => untilMs + recalledWithinMs)),
@@ -209,6 +220,13 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   if (stored.size > 0) yield* sometimes("something is stored for sure")
   yield* Effect.raceFirst(lookOn(watched, second), Effect.sleep(plan.heals))
   for (const what of plan.atStart) yield* comeBack(watched, what)
+  // Asked of the service, which costs less than looks that come too early.
+  yield* eventually({
+    what: "all nodes are up",
+    withinMs: settledMs,
+    look: Effect.andThen(Effect.sleep(500), again.fleet.nodes),
+    until: (views) => views.every(({ status }) => status === "up")
+  })
   yield* eventually({
     what: "all nodes are shown as they are",
     withinMs: settledMs,
@@ -241,7 +259,7 @@ const wrongAtRest = Effect.fnUntraced(function* (
   watched: Watched,
   run: Run
 ): Effect.fn.Return<string, Violation, RunContext> {
-  const shown = yield* look(watched, run)
+  const shown = yield* look(watched, run, nodes)
   const wrong: Array<string> = []
   for (const name of nodes) {
     const of = shown.find(({ view }) => view.name === name)

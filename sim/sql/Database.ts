@@ -82,8 +82,9 @@ const describe = ({ host, operation, phase, session, sql }: Point): string =>
 const make = Effect.fnUntraced(function* (options: DatabaseOptions) {
   const context = yield* RunContext
   const clock = yield* Clock.Clock
-  // What is under way on the wire, and how long somebody waits, does not notice when the wall clock is set.
-  const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  // What is under way on the wire, and how long somebody waits, does not notice when the wall clock is set. Whole
+  // milliseconds: a wait for the fraction of one might be over before the clock has moved.
+  const nowMs = () => Math.floor(Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
   const wallMs = () => clock.currentTimeMillisUnsafe()
   const below = (n: number) => context.choose("data", n)
   const sqlite = new Sqlite({ nowMs: wallMs, below }, options.prepared)

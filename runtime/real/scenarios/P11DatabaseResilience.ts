@@ -159,8 +159,7 @@ const makeUsers = (world: World, prefix: string, count: number) =>
       if (isDone({ ...got, body: undefined })) acknowledged.push(username)
       else {
         yield* holds(
-          // What is no fault of the connection is `internal`, and its log line says that the disk is full.
-          got.status === 500 || got.status === 503 || got.status === 504,
+          got.status === 503 || got.status === 504,
           () => `a new user on a full disk: ${got.status} ${got.body}`
         )
         world.episode.sometimes("refused on a full disk")

@@ -127,6 +127,7 @@ describe("a login", () => {
         ["Exhausted", "database_busy"],
         ["TimedOut", "database_timeout"],
         ["Unacknowledged", "database_timeout"],
+        ["Unwritable", "database_unavailable"],
         ["Conflict", "internal"],
         ["Failed", "internal"]
       ] as const) {

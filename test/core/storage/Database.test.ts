@@ -29,6 +29,10 @@ const pool = { connectionsMax: 2, acquireTimeoutMs: 300 } as const
 
 const seeds = 3
 
+/** From now on nothing of the transaction can be written. */
+const forbidsWrites = (sql: SqlClient.SqlClient) =>
+  sql.onDialectOrElse({ pg: () => sql`SET TRANSACTION READ ONLY`, orElse: () => sql`PRAGMA query_only = ON` })
+
 const simulated: Side = (name, test) =>
   it(`${name}, in ${seeds} runs`, () => {
     const program = Effect.gen(function* () {
@@ -256,12 +260,23 @@ const contract = (test: Side): void => {
     }))
 }
 
+const realContract = (test: Side): void => {
+  test("says that it cannot be written", (client) =>
+    Effect.gen(function* () {
+      const database = yield* open(client)
+      const write = database.transaction("Test.write", (sql) => Effect.andThen(forbidsWrites(sql), insert(sql, "a")))
+      assert.strictEqual(yield* reasonOf(write), "Unwritable")
+    }))
+}
+
 describe("the database on simulated SQL", () => {
   contract(simulated)
 })
 describe("the database on SQLite on a file", () => {
   contract(sqlite)
+  realContract(sqlite)
 })
 describe("the database on PostgreSQL", () => {
   contract(postgres)
+  realContract(postgres)
 })
