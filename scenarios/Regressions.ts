@@ -28,7 +28,7 @@ export const regressions: ReadonlyArray<Regression> = [
     what: "asked for right after the answer to an operation, a process could show its state of before (the mutant does the same otherwise)"
   },
   {
-    token: "m2.P8+authentication-metrics-may-be-kept.list-AA.0.fdj.e8832d32f5500bd9.GYGYGYGYGYGYpk8n70edptvkAD_9wp",
+    token: "m2.P8+authentication-metrics-may-be-kept.list-AA.0.c1w.eab061872c127214.GYGYGYGYGYGYpk8n70edptXijyud",
     property: "P8",
     since: "2026-11-21",
     what: "who was not let in to /metrics got an answer without `cache-control: no-store`"
@@ -46,7 +46,7 @@ export const regressions: ReadonlyArray<Regression> = [
     what: "answers 502 to 504 were logged as looks are, without what was wrong"
   },
   {
-    token: "m2.P24+health-repair-goes-unnoticed.list-AA.0.jv2.3d5df9a4aed775e8.GjGjGjGjGjGjGjGjIZJEjtHINUzrQd",
+    token: "m2.P24+health-repair-goes-unnoticed.list-AA.0.gi5.ae42deeede668ac1.bjbjbjbjbjbjbjbj2SONZfm7bUmtxS",
     property: "P24",
     since: "2026-11-21",
     what: "a configuration that was repaired stayed degraded"

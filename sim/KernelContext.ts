@@ -58,6 +58,12 @@ const runContext = (kernel: Kernel): RunContext["Service"] => ({
   enterHost: (host: number) => kernel.enterHost(host),
   killHost: (host: number) => kernel.killHost(host),
   always: (invariant: Invariant) => kernel.invariants.add(invariant),
+  timer: (ms: number, fire: () => void) => {
+    const timer = kernel.addTimer(ms, fire)
+    return () => {
+      timer.fire = undefined
+    }
+  },
   atEnd: (release: () => void) => void kernel.releases.push(release),
   steps: () => kernel.steps,
   defects: () => kernel.fibers.defects()

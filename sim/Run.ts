@@ -95,6 +95,8 @@ export interface RunResult<A, E> {
 /** What the parts of the simulator ask of a run beyond what its users do. */
 export interface ExecuteOptions extends Omit<RunOptions, "record"> {
   readonly record?: "nothing" | "deviations" | "story"
+  /** Whether errors and calls have stacks: Effect takes one for each, and of most runs nobody reads them. Default true. */
+  readonly stacks?: boolean
   /** Values of the streams in place of drawn ones; the token carries them. */
   readonly script?: Script
   /** Answers in place of the seed and the script; such a run has no token of its own. */
@@ -134,8 +136,7 @@ export const execute = <A, E>(
   const stackTraceLimit = Error.stackTraceLimit
   const { escape, value } = (() => {
     try {
-      // Nobody reads the stacks of a run whose story is not told, and Effect takes one for each call and each error.
-      if (record !== "story") Error.stackTraceLimit = 0
+      if (options.stacks === false) Error.stackTraceLimit = 0
       return record === "story" ? withSites(() => trapped(body, inCharge)) : trapped(body, inCharge)
     } finally {
       underWay = false

@@ -46,6 +46,8 @@ export class RunContext extends Context.Service<
     readonly killHost: (host: number) => void
     /** Checks an invariant at every switch of fibers until the function that this gives is called. */
     readonly always: (invariant: Invariant) => () => void
+    /** Calls this after so much virtual time, unless the function that this gives was called before. */
+    readonly timer: (ms: number, fire: () => void) => () => void
     /** Calls this when the run is over, however it ended; nothing of the run happens any more. It must not throw. */
     readonly atEnd: (release: () => void) => void
     /** Steps so far: an order of events within the run. */

@@ -177,7 +177,8 @@ class Search<A, E> {
       seed,
       strategy: strategy ?? lead.strategy,
       source: lead.source,
-      record: "deviations"
+      record: "deviations",
+      stacks: false
     })
     this.candidates++
     this.steps += result.steps

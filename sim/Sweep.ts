@@ -49,13 +49,14 @@ export const doRun = <A, E>(
   program: Effect.Effect<A, E, RunContext>,
   { seed, strategy }: PlannedRun,
   index: number,
-  options: Omit<ExecuteOptions, "seed" | "strategy" | "record">
+  options: Omit<ExecuteOptions, "seed" | "strategy" | "record" | "stacks">
 ): { readonly report: RunReport; readonly result: RunResult<A, E> } => {
-  const result = execute(program, { ...options, seed, strategy })
+  const run = () => execute(program, { ...options, seed, strategy, stacks: false })
+  const result = run()
   const { drawn, outcome, traceHash } = result
   const { branches, decisions, faults, fibers, message, sometimes, steps, virtualMs } = result
   const twice = index % doubleEvery === 0 || outcome !== "done"
-  const again = twice ? execute(program, { ...options, seed, strategy }).traceHash : traceHash
+  const again = twice ? run().traceHash : traceHash
   const unstable = again === traceHash ? undefined : again
   const draws = drawn.faults + drawn.workload + drawn.data > 0
   const counted = { steps, fibers, decisions, virtualMs, traceHash, sometimes, faults }

@@ -1,5 +1,5 @@
 /** A modelled client of the hub: a browser tab or a script that connects, reads frames, answers pings and leaves. */
-import { Effect, Ref, Schema, type Scope } from "effect"
+import { Effect, Schema, type Scope } from "effect"
 import { Socket } from "effect/socket"
 import type { Network } from "../../sim/net/Network.ts"
 import * as WebSocketClient from "../../sim/net/WebSocketClient.ts"
@@ -32,7 +32,15 @@ export interface HubClient {
 }
 
 const Frame = Schema.fromJsonString(Schema.Struct({ type: Schema.String, seq: Schema.optionalKey(Schema.Int) }))
-const decodeFrame = Schema.decodeUnknownEffect(Frame)
+const decode = Schema.decodeUnknownSync(Frame)
+
+/** A broadcast comes to many clients as one text, which is decoded once. */
+let latest = { text: '{"type":""}', frame: decode('{"type":""}') }
+
+const decodeFrame = (text: string): typeof Frame.Type => {
+  if (text !== latest.text) latest = { text, frame: decode(text) }
+  return latest.frame
+}
 
 /** Connects; the connection breaks off with the scope, without a goodbye. */
 export const connect = Effect.fnUntraced(function* (
@@ -45,22 +53,25 @@ export const connect = Effect.fnUntraced(function* (
   })
   const reader = yield* socket.reader
   const writer = yield* socket.writer
-  const received = yield* Ref.make<ReadonlyArray<Received>>([])
+  const received: Array<Received> = []
+  const pong = writer.write(JSON.stringify({ type: "pong" }))
 
-  const take = Effect.fnUntraced(function* (data: string | Uint8Array) {
+  const take = (data: string | Uint8Array) => {
     const text = typeof data === "string" ? data : `binary of ${data.length} bytes`
-    // A frame of the hub that is no JSON with a type is a bug of the hub.
-    const { seq, type } = yield* Effect.orDie(decodeFrame(text))
-    yield* Ref.update(received, (frames) => [...frames, { type, seq, text }])
-    if (type === "ping") yield* writer.write(JSON.stringify({ type: "pong" }))
-  })
+    // A frame of the hub that is no JSON with a type is a bug of the hub: a defect.
+    const { seq, type } = decodeFrame(text)
+    received.push({ type, seq, text })
+    return type === "ping" ? pong : Effect.void
+  }
 
   return {
-    received: Ref.get(received),
+    received: Effect.sync(() => received.slice()),
     send: (text) => Effect.ignore(writer.write(text)),
     close: Effect.ignore(writer.write(closeNormally)),
     read: reader.pull.pipe(
-      Effect.flatMap((frames) => Effect.forEach(frames, take, { discard: true })),
+      Effect.flatMap(([frame, ...more]) =>
+        more.length === 0 ? take(frame) : Effect.forEach([frame, ...more], take, { discard: true })
+      ),
       Effect.forever,
       Effect.catchTag("SocketError", ({ reason }) =>
         Effect.succeed(reason._tag === "SocketCloseError" ? reason.code : 0)

@@ -8,7 +8,7 @@
  * Does not model: the web pages, the unix socket, keep-alive, TLS and its absence, passwords as `{SHA}`, event
  * listeners, and requests that Python's reader accepts although they are no XML-RPC. Local time is UTC.
  */
-import { Clock, Context, Effect, Exit, FiberHandle, Layer, Scope } from "effect"
+import { Clock, Context, Effect, Exit, FiberHandle, Layer, Scope, Semaphore } from "effect"
 import { HttpServer } from "effect/http"
 import { isStopped } from "../../core/domain/ProcessState.ts"
 import type { Network } from "../../sim/net/Network.ts"
@@ -115,6 +115,8 @@ const makeLife = Effect.fnUntraced(function* (
   const context = yield* Effect.context<Network | RunContext>()
   const run = Context.get(context, RunContext)
   const leaving = yield* FiberHandle.make()
+  // Whoever boots while it dies, or twice at once, would find its port taken.
+  const turn = yield* Semaphore.make(1)
   let server: Scope.Closeable | undefined
 
   const open = Effect.gen(function* () {
@@ -156,12 +158,12 @@ const makeLife = Effect.fnUntraced(function* (
     // A dead host answers nobody any more, least of all that it has no such process.
     yield* close
     node.powerOff()
-  })
+  }).pipe(turn.withPermit)
   const boot = Effect.suspend(() => {
     if (server !== undefined) return Effect.void
     node.renumber()
     return start
-  })
+  }).pipe(turn.withPermit)
   return { open, crash, boot }
 })
 

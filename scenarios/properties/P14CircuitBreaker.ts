@@ -9,6 +9,7 @@
  */
 import { Clock, Effect, Fiber } from "effect"
 import * as fc from "fast-check"
+import type { NodeView } from "../../core/domain/Node.ts"
 import { draw } from "../../sim/Draw.ts"
 import { sometimes } from "../../sim/Sim.ts"
 import * as BreakerMutants from "../mutants/BreakerMutants.ts"
@@ -108,7 +109,7 @@ const program: Property["program"] = Effect.fnUntraced(
       what: "the circuit closes and the node is up",
       withinMs: 40_000,
       look: Effect.andThen(Effect.sleep(250), world.fleet.node("bad")),
-      until: ({ breaker, status }) => status === "up" && breaker?.state === "closed"
+      until: ({ breaker, status }: NodeView) => status === "up" && breaker?.state === "closed"
     })
     yield* checkGood(calls.all(), yield* Clock.currentTimeMillis)
     const isOver = yield* Effect.timeoutOption(Fiber.await(asks), 60_000)

@@ -8,6 +8,7 @@
  */
 import { Effect, Exit, Scope } from "effect"
 import * as fc from "fast-check"
+import type { NodeView } from "../../core/domain/Node.ts"
 import { draw } from "../../sim/Draw.ts"
 import { always, interruptSometime, sometimes } from "../../sim/Sim.ts"
 import * as PermitMutants from "../mutants/PermitMutants.ts"
@@ -19,8 +20,8 @@ import * as World from "../World.ts"
 const programs = ["a", "b", "c", "d"]
 
 const workload = fc.record({
-  callsMax: fc.integer({ min: 2, max: 4 }),
-  callsWaitingMax: fc.integer({ min: 1, max: 6 }),
+  callsMax: fc.integer({ min: 2, max: 3 }),
+  callsWaitingMax: fc.integer({ min: 1, max: 4 }),
   breakerFailures: fc.constantFrom(5, 1),
   how: fc.constantFrom("none", "slow", "hang", "http500"),
   asks: fc.array(
@@ -30,7 +31,7 @@ const workload = fc.record({
       name: fc.constantFrom(...programs),
       givenUp: fc.boolean()
     }),
-    { minLength: 3, maxLength: 8 }
+    { minLength: 3, maxLength: 7 }
   )
 })
 
@@ -64,8 +65,9 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
       ...World.consoleOptions,
       fleet: {
         ...fleet,
+        poll: { ...fleet.poll, intervalMs: 3_000 },
         guard: { ...fleet.guard, breakerFailures, breakerOpenMsMax: 10_000, callsMax, callsWaitingMax },
-        operations: { ...fleet.operations, observeIntervalMs: 400 }
+        operations: { ...fleet.operations, observeIntervalMs: 600 }
       }
     },
     parts: calls.parts
@@ -87,7 +89,7 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     what: "the node is up",
     withinMs: 60_000,
     look: Effect.andThen(Effect.sleep(250), Effect.orDie(world.fleet.node("web"))),
-    until: ({ breaker, status }) => status === "up" && breaker?.state === "closed"
+    until: ({ breaker, status }: NodeView) => status === "up" && breaker?.state === "closed"
   })
   const before = calls.all().length
   // One place is kept free for polls.

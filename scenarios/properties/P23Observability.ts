@@ -11,6 +11,7 @@
 import { Effect, type Scope } from "effect"
 import { HttpClientRequest, HttpClientResponse } from "effect/http"
 import * as fc from "fast-check"
+import type { NodeView } from "../../core/domain/Node.ts"
 import { Health } from "../../core/http/HealthApi.ts"
 import { draw } from "../../sim/Draw.ts"
 import type { RunContext } from "../../sim/RunContext.ts"
@@ -51,7 +52,7 @@ const workload = fc.record({
       isTrue: fc.boolean(),
       goesAfterMs: fc.option(fc.nat(400), { freq: 4 })
     }),
-    { minLength: 2, maxLength: 5 }
+    { minLength: 2, maxLength: 4 }
   ),
   clients: fc.array(
     fc.record({ atMs: fc.nat(1_500), stayMs: fc.nat(1_000), leave: fc.constantFrom("stays", "bye", "break") }),
@@ -290,7 +291,8 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     what: "the nodes are up",
     withinMs: restMs,
     look: Effect.andThen(Effect.sleep(250), world.fleet.nodes),
-    until: (views) => views.every(({ breaker, status }) => status === "up" && breaker?.state === "closed")
+    until: (views: ReadonlyArray<NodeView>) =>
+      views.every(({ breaker, status }) => status === "up" && breaker?.state === "closed")
   })
   yield* scrape(watched)
   yield* eventually({

@@ -225,7 +225,7 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     what: "all nodes are up",
     withinMs: settledMs,
     look: Effect.andThen(Effect.sleep(500), again.fleet.nodes),
-    until: (views) => views.every(({ status }) => status === "up")
+    until: (views: ReadonlyArray<NodeView>) => views.every(({ status }) => status === "up")
   })
   yield* eventually({
     what: "all nodes are shown as they are",

@@ -205,8 +205,8 @@ export class Pipe {
   })
 
   private waitFor(ms: number): Effect.Effect<void> {
-    const news = this.news.after(this.news.now)
-    return ms === Number.POSITIVE_INFINITY ? news : Effect.raceFirst(Effect.sleep(ms), news)
+    const { news } = this
+    return ms === Number.POSITIVE_INFINITY ? news.after(news.now) : news.within(news.now, ms, this.medium.context)
   }
 
   private take({ bytes, message }: Item): Effect.Effect<Message, NetworkError> {

@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import type { RunContext } from "../RunContext.ts"
 
 /** Wakes all who wait for something to change; they look again for themselves. */
 export class Signal {
@@ -17,6 +18,24 @@ export class Signal {
       if (this.raised !== since) return wake()
       this.waiting.add(wake)
       return Effect.sync(() => void this.waiting.delete(wake))
+    })
+  }
+
+  /** The same, but for so much virtual time at most; a race with a sleep would take two fibers. */
+  within(since: number, ms: number, { timer }: Pick<RunContext["Service"], "timer">): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (this.raised !== since) return resume(Effect.void)
+      const end = () => {
+        cancel()
+        this.waiting.delete(wake)
+      }
+      const wake = () => {
+        end()
+        resume(Effect.void)
+      }
+      const cancel = timer(ms, wake)
+      this.waiting.add(wake)
+      return Effect.sync(end)
     })
   }
 

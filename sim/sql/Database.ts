@@ -102,7 +102,7 @@ const make = Effect.fnUntraced(function* (options: DatabaseOptions) {
     nowMs,
     freed: new Signal(),
     isDown: () => nowMs() < downUntilMs,
-    patience: new Patience(nowMs),
+    patience: new Patience(nowMs, context),
     forget: (session) => void sessions.delete(session)
   }
   yield* Effect.forkScoped(server.patience.run)

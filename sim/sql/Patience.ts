@@ -4,6 +4,7 @@
  */
 import { Deferred, Effect } from "effect"
 import { Signal } from "../net/Signal.ts"
+import type { RunContext } from "../RunContext.ts"
 import { ConnectionLost } from "./ConnectionLost.ts"
 
 /** An answer that somebody waits for until then. */
@@ -14,13 +15,15 @@ export interface Expectation {
 
 export class Patience {
   private readonly nowMs: () => number
+  private readonly context: RunContext["Service"]
   private readonly expectations = new Set<Expectation>()
   /** Something is expected before the fiber would look again. */
   private readonly sooner = new Signal()
   private looksAtMs = Infinity
 
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, context: RunContext["Service"]) {
     this.nowMs = nowMs
+    this.context = context
   }
 
   /** Fails the reply when it is not there in time; to be told when the wait is over. */
@@ -47,7 +50,7 @@ export class Patience {
       const since = this.sooner.now
       this.looksAtMs = Math.min(Infinity, ...Array.from(this.expectations, ({ untilMs }) => untilMs))
       if (this.looksAtMs === Infinity) return this.sooner.after(since)
-      return Effect.asVoid(Effect.timeoutOption(this.sooner.after(since), this.looksAtMs - this.nowMs()))
+      return this.sooner.within(since, this.looksAtMs - this.nowMs(), this.context)
     })
   )
 }

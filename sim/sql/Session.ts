@@ -325,7 +325,7 @@ export class Session {
         const answer = this.answer(request)
         if (answer !== "busy") return answer
         const leftMs = deadlineMs - this.server.nowMs()
-        if (leftMs > 0 && !this.isEnded) yield* Effect.timeoutOption(this.server.freed.after(since), leftMs)
+        if (leftMs > 0 && !this.isEnded) yield* this.server.freed.within(since, leftMs, this.server.context)
         if (leftMs <= 0 || this.isEnded) return Result.fail(SqliteFailure.of("SQLITE_BUSY"))
       }
     })

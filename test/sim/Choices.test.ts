@@ -164,6 +164,7 @@ describe("draw", () => {
       note: () => {},
       hold: () => () => {},
       shiftWallClock: () => {},
+      timer: () => () => {},
       atEnd: () => {},
       letTimersBeLate: () => () => {},
       interruptAfter: () => {},
