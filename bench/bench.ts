@@ -10,6 +10,7 @@ import { emptyRun, kernelSteps, simulatedVsEffect } from "./Kernel.ts"
 import { nodesFifty, nodesFiftyVirtual } from "./NodesFifty.ts"
 import { nodesP99 } from "./NodesP99.ts"
 import { poll1000 } from "./Poll1000.ts"
+import { properties1000 } from "./Properties1000.ts"
 
 const benchmarks: ReadonlyArray<Benchmark> = [
   kernelSteps,
@@ -22,7 +23,8 @@ const benchmarks: ReadonlyArray<Benchmark> = [
   nodesFifty,
   nodesP99,
   broadcast,
-  clientMemory
+  clientMemory,
+  properties1000
 ]
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } })

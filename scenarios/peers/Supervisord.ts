@@ -158,12 +158,12 @@ const makeLife = Effect.fnUntraced(function* (
     // A dead host answers nobody any more, least of all that it has no such process.
     yield* close
     node.powerOff()
-  }).pipe(turn.withPermit)
+  }).pipe((work) => turn.withPermit(work))
   const boot = Effect.suspend(() => {
     if (server !== undefined) return Effect.void
     node.renumber()
     return start
-  }).pipe(turn.withPermit)
+  }).pipe((work) => turn.withPermit(work))
   return { open, crash, boot }
 })
 
