@@ -1,4 +1,7 @@
-/** The whole console in the simulator under a steady load: how much virtual time passes in a second, and on what it goes. */
+/**
+ * The whole console in the simulator under a steady load: how much virtual time passes in a second, and on what it
+ * goes.
+ */
 import { Effect } from "effect"
 import { parts } from "../core/Console.ts"
 import { nodeLinks } from "../scenarios/faults/NodeLinks.ts"

@@ -25,7 +25,7 @@ export const regressions: ReadonlyArray<Regression> = [
     token: "m2.P4+stale-read.random.b.7em.90e0bc413866aff7.IvIvIvIvIvIvU6bshmwnxjFMIYty",
     property: "P4",
     since: "2026-11-21",
-    what: "asked for right after the answer to an operation, a process could show its state of before (the mutant does the same otherwise)"
+    what: "right after the answer to an operation a process could show its state of before (planted otherwise)"
   },
   {
     token: "m2.P8+authentication-metrics-may-be-kept.list-AA.0.c1w.eab061872c127214.GYGYGYGYGYGYpk8n70edptXijyud",
@@ -37,7 +37,7 @@ export const regressions: ReadonlyArray<Regression> = [
     token: "m2.P16+error-too-many-requests.list-AA.0.e0x.05549f0e0dfa77c2.rBrBrBrBrBrBrBrBvxoeoEz8GhXc9b",
     property: "P16",
     since: "2026-11-21",
-    what: "a request was answered with a status (413 then) that nothing declares for its endpoint (the mutant with 429)"
+    what: "a request was answered with a status (413 then) that nothing declares for its endpoint (planted with 429)"
   },
   {
     token: "m2.P18+error-log-of-bugs-only.list-AA.0.e8g.c73fefdb6876b224.n2n2n2n2n2n2n2n27QcyMObojQ_5ho",

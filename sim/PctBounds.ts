@@ -2,7 +2,8 @@
  * What a sweep says of the bugs that it did not find. A bug has depth d when d ordering constraints between steps are
  * enough to make it show. A run by PCT of depth d over n fibers and k decision points shows each such bug with a chance
  * of at least 1 / (n k^(d-1)), so that all of the runs miss it with at most (1 - 1 / (n k^(d-1)))^runs (Burckhardt,
- * Kothari, Musuvathi and Nagarakatte, A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs, ASPLOS 2010).
+ * Kothari, Musuvathi and Nagarakatte, A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs, ASPLOS
+ * 2010).
  *
  * What it does not say: anything of a bug that the values and faults of these runs cannot show, or that needs more
  * fibers or points than the largest run had. And the strategy goes beyond the paper in places: where fibers wait by

@@ -1,6 +1,6 @@
 /**
- * A recorded run as data for a page: lanes of hosts and fibers on the virtual time axis, and on them what happened, each
- * event at its step. Times in milliseconds of virtual time since the start of the run.
+ * A recorded run as data for a page: lanes of hosts and fibers on the virtual time axis, and on them what happened,
+ * each event at its step. Times in milliseconds of virtual time since the start of the run.
  */
 import { Schema } from "effect"
 

@@ -37,8 +37,8 @@ export const replay = <A, E>(
   })
 
 /**
- * A run by the seed, the strategy and the choices of a token, whether or not its trace is the token's: of a program that
- * is not quite the same any more. It is not recorded.
+ * A run by the seed, the strategy and the choices of a token, whether or not its trace is the token's: of a program
+ * that is not quite the same any more. It is not recorded.
  */
 export const retrace = <A, E>(
   program: Effect.Effect<A, E, RunContext>,

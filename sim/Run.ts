@@ -95,7 +95,10 @@ export interface RunResult<A, E> {
 /** What the parts of the simulator ask of a run beyond what its users do. */
 export interface ExecuteOptions extends Omit<RunOptions, "record"> {
   readonly record?: "nothing" | "deviations" | "story"
-  /** Whether errors and calls have stacks: Effect takes one for each, and of most runs nobody reads them. Default true. */
+  /**
+   * Whether errors and calls have stacks: Effect takes one for each, and of most runs nobody reads them. Default
+   * true.
+   */
   readonly stacks?: boolean
   /** Values of the streams in place of drawn ones; the token carries them. */
   readonly script?: Script

@@ -21,8 +21,8 @@ export class RunContext extends Context.Service<
     /** Counts that something was reached, for `Sim.sometimes`. */
     readonly reach: (name: string) => void
     /**
-     * Adds a line in domain words to the story of the run. Asked for only in runs whose story is kept; with its topic it
-     * stands where it belongs in a picture of the run too.
+     * Adds a line in domain words to the story of the run. Asked for only in runs whose story is kept; with its topic
+     * it stands where it belongs in a picture of the run too.
      */
     readonly tell: (what: () => string, topic?: Topic) => void
     /** Something about the whole run that a report must show: a swarm's draw, an option. */

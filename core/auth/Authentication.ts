@@ -21,11 +21,7 @@ export const apiTokenOf = (random: string): string => `mst_${random}`
 /** Of its random part; 43 characters. */
 export const apiTokenBytes = 32
 
-type Authenticate = (
-  state: AccountsState,
-  token: Redacted.Redacted,
-  nowMs: number
-) => Result.Result<Principal, Reason>
+type Authenticate = (state: AccountsState, token: Redacted.Redacted, nowMs: number) => Result.Result<Principal, Reason>
 
 export const makeAuthenticate = (secrets: Secrets["Service"], times: KeyTimes): Authenticate => {
   const verify = SignedToken.makeVerify(secrets)

@@ -12,7 +12,8 @@ import { noted, updateNote } from "./Noted.ts"
 
 /**
  * Views are JSON as they are: encoding each by its schema would take most of the time of an answer that everybody asks
- * for all the time. The bytes of a list are kept as long as the list, which the fleet gives again while nothing changes.
+ * for all the time. The bytes of a list are kept as long as the list, which the fleet gives again while nothing
+ * changes.
  */
 const nodesResponse = (nodes: ReadonlyArray<NodeView>) => {
   const known = bodies.get(nodes) ?? encoder.encode(`{"nodes":[${nodes.map(textOf).join(",")}]}`)

@@ -35,8 +35,8 @@ export const regressions = Command.make("regressions", { json: SweepFlags.jsonFl
   }).pipe(Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Look for bugs that the simulator has found before: holds, FAILED when one is back (exit status 1), stale when its " +
-      "token has to be renewed"
+    "Look for bugs that the simulator has found before: holds, FAILED when one is back (exit status 1), stale when " +
+      "its token has to be renewed"
   )
 )
 

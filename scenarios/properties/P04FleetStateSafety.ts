@@ -2,8 +2,9 @@
  * P4, fleet state safety (R2.1 to R2.3): the registry is linearizable: every concurrent history of its operations
  * equals some sequential one; and its events, replayed in the order of their numbers, lead to its state.
  *
- * Method: fibers add, remove and replace nodes, report polls and read, at once, on the registry of a running console; readers
- * come through the HTTP API. The history is searched for a sequential explanation against a model of a few lines.
+ * Method: fibers add, remove and replace nodes, report polls and read, at once, on the registry of a running console;
+ * readers come through the HTTP API. The history is searched for a sequential explanation against a model of a few
+ * lines.
  */
 import { Effect, Option, Ref, Schema } from "effect"
 import type { HttpClient, HttpClientError } from "effect/http"

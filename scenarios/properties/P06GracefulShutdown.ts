@@ -3,8 +3,9 @@
  * it was.
  *
  * Method: a console with clients that come, stay, fall silent or do not read, operations and a batch under way, a log
- * that is followed, and nodes that hang, are away or are let go, gets SIGTERM at a drawn moment. It must end within its deadline by
- * itself, say of every part that it was closed, have told its clients, and leave no connection, fiber, timer or permit.
+ * that is followed, and nodes that hang, are away or are let go, gets SIGTERM at a drawn moment. It must end within
+ * its deadline by itself, say of every part that it was closed, have told its clients, and leave no connection,
+ * fiber, timer or permit.
  */
 import { Clock, Effect, Exit, Fiber, Scope } from "effect"
 import { HttpClientRequest } from "effect/http"

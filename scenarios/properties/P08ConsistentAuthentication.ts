@@ -4,8 +4,9 @@
  *
  * Method: credentials of every kind, good ones, wrong ones, expired ones, those in the wrong place and two at a time,
  * are shown to many routes of the running console, taken by reflection, while others log in or guess at passwords. The
- * key that signs tokens is replaced before, and in some runs the commit of a login has no answer. All refusals of one kind of credentials have to be the same to the byte, and none of them may be
- * let in anywhere if it is refused elsewhere.
+ * key that signs tokens is replaced before, and in some runs the commit of a login has no answer. All refusals of one
+ * kind of credentials have to be the same to the byte, and none of them may be let in anywhere if it is refused
+ * elsewhere.
  */
 import { Effect, Redacted } from "effect"
 import * as fc from "fast-check"

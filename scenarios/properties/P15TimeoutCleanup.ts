@@ -3,9 +3,9 @@
  * remains.
  *
  * Method: operations with short limits run into nodes that hang, answer late or act without an answer, are given up by
- * their callers or cancelled with their batch. Then the nodes are well again and the console is at rest: nothing is asked of a node that
- * nobody waits for, no lock is held (the same operations go through at once), and the end of the console leaves
- * nothing.
+ * their callers or cancelled with their batch. Then the nodes are well again and the console is at rest: nothing is
+ * asked of a node that nobody waits for, no lock is held (the same operations go through at once), and the end of the
+ * console leaves nothing.
  */
 import { Effect, Exit, Scope } from "effect"
 import * as fc from "fast-check"

@@ -55,7 +55,8 @@ const groupOf: Readonly<Record<(typeof kinds)[number], string>> = {
 const mib = 1024 * 1024
 const config = World.configText(
   ["n0"],
-  '[poll]\ninterval = "3s"\nbreaker_open_max = "8s"\n[limits]\nmemory_warning = "500MiB"\nmemory_critical = "800MiB"\n[bus]\nhandler_timeout = "1s"'
+  '[poll]\ninterval = "3s"\nbreaker_open_max = "8s"\n[limits]\nmemory_warning = "500MiB"\n' +
+    'memory_critical = "800MiB"\n[bus]\nhandler_timeout = "1s"'
 )
 const brokenConfig = World.configText(["n0"], "[limits]\nmemory_warning = 7.5")
 

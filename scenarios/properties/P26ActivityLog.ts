@@ -6,8 +6,9 @@
  * Method: people of each role, somebody with a wrong token and somebody with none ask for operations, for what does not
  * exist and for what makes no sense; some go away before the answer. In a quarter of the runs the console crashes as
  * some answer arrives and starts again; in others the database is slow, or away for a while, with room for everything
- * that waits or for next to nothing: then as many entries are missing as the log says it has lost. Every request has an id of
- * its own, by which its entries are looked up from outside, as soon as it is answered and once more at the end.
+ * that waits or for next to nothing: then as many entries are missing as the log says it has lost. Every request has
+ * an id of its own, by which its entries are looked up from outside, as soon as it is answered and once more at the
+ * end.
  */
 import { Deferred, Effect, Exit } from "effect"
 import * as Base64Url from "effect/encoding/Base64Url"

@@ -1,4 +1,7 @@
-/** The line that a failure ends with, pasted into a fresh process, does the same run again; so does each of its tokens. */
+/**
+ * The line that a failure ends with, pasted into a fresh process, does the same run again; so does each of its
+ * tokens.
+ */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -20,9 +23,8 @@ const hashIn = (text: string): string | undefined => /, trace ([0-9a-f]{16})$/m.
 
 describe("the line that replays a failure", () => {
   for (const [property, mutant] of [
-    ["P14", "never-opens"],
-    ["P3", "set-changed-while-walked"],
-    ["P14", "open-time-in-seconds"]
+    ["P11", "permanent-retried"],
+    ["P12", "commit-retried"]
   ] as const) {
     it.live(
       `does the run of ${property} with ${mutant} again, step by step`,

@@ -20,7 +20,9 @@ export interface OpenPage {
   readonly requests: ReadonlyArray<string>
 }
 
-const path = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((each) => existsSync(each))
+const path = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((each) =>
+  existsSync(each)
+)
 
 const args = [
   "--no-sandbox",
