@@ -55,7 +55,7 @@ describe("muster check", () => {
     "gives the same results for the same seeds, in another process and on any number of threads",
     () =>
       Effect.gen(function* () {
-        const checkedOn = (workers: string) => checked(["P1", "P2", "P4", "--seeds", "5", "--workers", workers])
+        const checkedOn = (workers: string) => checked(["P9", "P11", "P12", "--seeds", "5", "--workers", workers])
         const [first, second, onTwo] = yield* Effect.all([checkedOn("1"), checkedOn("1"), checkedOn("2")])
         assert.deepStrictEqual([first.code, first.stderr], [0, ""])
         for (const other of [second, onTwo]) {
@@ -65,12 +65,12 @@ describe("muster check", () => {
         assert.deepStrictEqual(
           first.report.properties.map(({ id, runs, status }) => [id, status, runs]),
           [
-            ["P1", "holds", 5],
-            ["P2", "holds", 5],
-            ["P4", "holds", 5]
+            ["P9", "holds", 5],
+            ["P11", "holds", 5],
+            ["P12", "holds", 5]
           ]
         )
-        const other = yield* checked(["P4", "--seeds", "5", "--seed", "5"])
+        const other = yield* checked(["P12", "--seeds", "5", "--seed", "5"])
         assert.notStrictEqual(other.report.properties[0]?.traceHash, first.report.properties[2]?.traceHash)
       }),
     longMs
@@ -134,9 +134,9 @@ describe("muster check", () => {
         const file = join(folder, "out.json")
         const { code, stdout } = yield* muster([
           "check",
-          "P3",
+          "P11",
           "--mutant",
-          "set-changed-while-walked",
+          "permanent-retried",
           "--seeds",
           "200",
           "--json",
@@ -175,7 +175,7 @@ describe("muster check", () => {
         assert.strictEqual(cut.code, 0)
         assert.match(
           cut.stdout,
-          /^\.\. \d+ stretches before these\n(step .*\n){3}P3\+set-changed-while-walked .*: stopped after 1000 steps/
+          /^\.\. \d+ stretches before these\n(step .*\n){3}P11\+permanent-retried .*: stopped after 1000 steps/
         )
       }),
     longMs
@@ -254,13 +254,13 @@ describe("muster explore", () => {
         // A seed whose values let the canonical schedule fail, which is the first that is run.
         const planner = plannerNamed("list-AA")
         assert.isDefined(planner)
-        const subject = Result.getOrThrow(findSubject("P4+stale-read"))
+        const subject = Result.getOrThrow(findSubject("P11+permanent-retried"))
         const { failure } = sweep(subject, { runs: 1_000, seed: 0, planner, shrink: false })
         const args = ["explore", subject.name, "--preemptions", "2", "--seed", `${failure?.seed}`]
         const { code, stdout } = yield* muster(args)
         assert.strictEqual(code, 1)
-        assert.match(stdout, /^P4\+stale-read .*\nFAILED failed: no order explains/)
-        assert.match(stdout, /\nreplay: npx muster replay m2\.P4\+stale-read\.\S+( --shrink)?\n$/)
+        assert.match(stdout, /^P11\+permanent-retried .*\nFAILED failed: .* was tried again after UniqueViolation/)
+        assert.match(stdout, /\nreplay: npx muster replay m2\.P11\+permanent-retried\.\S+( --shrink)?\n$/)
       }),
     longMs
   )

@@ -22,10 +22,7 @@ const lastLine = (text: string): string => text.trimEnd().split("\n").at(-1) ?? 
 const hashIn = (text: string): string | undefined => /, trace ([0-9a-f]{16})$/m.exec(text)?.[1]
 
 describe("the line that replays a failure", () => {
-  for (const [property, mutant] of [
-    ["P11", "permanent-retried"],
-    ["P12", "commit-retried"]
-  ] as const) {
+  for (const [property, mutant] of [["P11", "permanent-retried"]] as const) {
     it.live(
       `does the run of ${property} with ${mutant} again, step by step`,
       () =>

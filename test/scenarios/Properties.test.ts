@@ -5,7 +5,7 @@ import { properties } from "../../scenarios/Properties.ts"
 import { findSubject, replay, sweep } from "../../scenarios/Sweep.ts"
 
 /** A few: `npm run check` and `npm run mutants` try more seeds, and all mutants. */
-const seeds = { holding: 10, catching: 1_000 } as const
+const seeds = { holding: 3, catching: 1_000 } as const
 
 /** Properties of which a run takes a few milliseconds. */
 const shortOnes = new Set(["P11", "P12"])

@@ -82,13 +82,13 @@ describe("an exploration", () => {
   it.live("has the same result with one and with two workers, and tells how far it is complete", () =>
     Effect.gen(function* () {
       const subject = Result.getOrThrow(findSubject("P4"))
-      const options = { preemptions: 1, runsMax: 150, seed: 1 }
+      const options = { preemptions: 1, runsMax: 60, seed: 1 }
       const [one, two] = yield* Effect.forEach([1, 2], (workers) =>
         Effect.scoped(Effect.flatMap(pool(workers), (over) => explore(over, subject, options)))
       )
       assert.deepStrictEqual(two, one)
       assert.isDefined(one)
-      assert.deepStrictEqual([one.runs, one.ended], [150, "complete"])
+      assert.deepStrictEqual([one.runs, one.ended], [60, "complete"])
       assert.isBelow(one.completeTo, options.preemptions)
     })
   )
