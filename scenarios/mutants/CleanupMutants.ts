@@ -2,6 +2,7 @@
 import { Effect, Layer, Scope, Semaphore } from "effect"
 import { LogFollow } from "../../core/fleet/LogFollow.ts"
 import type { ConsoleParts } from "../../core/Console.ts"
+import type { OutFrame } from "../../core/hub/OutFrame.ts"
 import { CloseCode } from "../../core/hub/Protocol.ts"
 import type { Mutant } from "../Property.ts"
 import { clientWith, heardByHub, takingOther, wrapClients, wrapHub } from "./HubMutants.ts"
@@ -34,10 +35,11 @@ export const cleanupOnBroadcast: Mutant = {
   }
 }
 
-export const setChangedWhileWalked: Mutant = {
-  id: "set-changed-while-walked",
-  what: "a client that goes makes the walk over the clients pass over another one, for one event",
-  mutate: wrapHub((hub) =>
+/** What a client takes next, once after another one has gone: `change` gets its frames and the place of an event. */
+const walkDisturbed = (
+  change: (frames: ReadonlyArray<OutFrame>, at: number) => ReadonlyArray<OutFrame>
+): Mutant["mutate"] =>
+  wrapHub((hub) =>
     Effect.sync(() => {
       let gone = 0
       return {
@@ -49,16 +51,21 @@ export const setChangedWhileWalked: Mutant = {
               close: (reason) => Effect.tap(client.close(reason), () => Effect.sync(() => gone++)),
               outbox: takingOther(client.outbox, () => {
                 const frames = client.outbox.take()
-                const first = frames.findIndex(({ numbers }) => numbers !== undefined)
-                if (gone === seen || first < 0) return frames
+                const at = frames.findIndex(({ numbers }) => numbers !== undefined)
+                if (gone === seen || at < 0) return frames
                 seen = gone
-                return frames.toSpliced(first, 1)
+                return change(frames, at)
               })
             })
           })
       }
     })
   )
+
+export const setChangedWhileWalked: Mutant = {
+  id: "set-changed-while-walked",
+  what: "a client that goes makes the walk over the clients pass over another one, for one event",
+  mutate: walkDisturbed((frames, at) => frames.toSpliced(at, 1))
 }
 
 export const cleanupHoldsLock: Mutant = {
@@ -85,28 +92,7 @@ export const cleanupHoldsLock: Mutant = {
 export const walkBeginsAgain: Mutant = {
   id: "walk-begins-again",
   what: "a client that goes makes the walk over the clients begin again, so that others get an event twice",
-  mutate: wrapHub((hub) =>
-    Effect.sync(() => {
-      let gone = 0
-      return {
-        ...hub,
-        join: (joining) =>
-          Effect.map(hub.join(joining), (client) => {
-            let seen = gone
-            return clientWith(client, {
-              close: (reason) => Effect.tap(client.close(reason), () => Effect.sync(() => gone++)),
-              outbox: takingOther(client.outbox, () => {
-                const frames = client.outbox.take()
-                const first = frames.find(({ numbers }) => numbers !== undefined)
-                if (gone === seen || first === undefined) return frames
-                seen = gone
-                return frames.flatMap((frame) => (frame === first ? [frame, frame] : [frame]))
-              })
-            })
-          })
-      }
-    })
-  )
+  mutate: walkDisturbed((frames, at) => [...frames.slice(0, at + 1), ...frames.slice(at)])
 }
 
 export const logIsKept: Mutant = {
