@@ -19,6 +19,9 @@ export interface Mutant {
   readonly mutate: (parts: ConsoleParts) => ConsoleParts
 }
 
+/** One run of a claim; it draws its own workload and faults. */
+export type Program = (parts: ConsoleParts) => Effect.Effect<void, Violation, RunContext>
+
 export interface Property {
   /** `P1` .. as in the list of requirements. */
   readonly id: string
@@ -32,7 +35,13 @@ export interface Property {
    * one, or says which it did not.
    */
   readonly marks: ReadonlyArray<string>
-  readonly program: (parts: ConsoleParts) => Effect.Effect<void, Violation, RunContext>
+  /** Over the whole console, through its real doors. */
+  readonly program: Program
+  /**
+   * The same claim over the part that keeps it, by itself: in a small world, for a small part of the time of a run of
+   * the whole. Most runs of a sweep are such; see `Sweep`.
+   */
+  readonly focus?: Program
   readonly mutants: ReadonlyArray<Mutant>
 }
 

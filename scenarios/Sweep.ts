@@ -4,6 +4,7 @@
  */
 import { Effect, Result, Schema } from "effect"
 import { parts } from "../core/Console.ts"
+import type { ConsoleParts } from "../core/Console.ts"
 import { Marks } from "../core/Marks.ts"
 import { RunContext } from "../sim/RunContext.ts"
 import { shrink } from "../sim/Shrink.ts"
@@ -17,37 +18,70 @@ import type { Mutant, Property, Violation } from "./Property.ts"
 /** A name that no property, or no mutant of the property, has. */
 export class UnknownName extends Schema.TaggedError<UnknownName>()("UnknownName", { message: Schema.String }) {}
 
+/** Of a property that has a focused program: which of its two programs runs. */
+export type Scope = "whole" | "focus"
+
 /** What one sweep runs: a property, with a mutant in place of the real parts if one is named. */
 export interface Subject {
   readonly property: Property
+  /** Undefined where each run draws its own. */
+  readonly scope: Scope | undefined
   readonly mutant: Mutant | undefined
-  /** As it stands in tokens: `P1`, or `P1+racy-count`. */
+  /** As it stands in tokens: `P1`, `P1/focus`, or `P1+racy-count`. */
   readonly name: string
 }
 
-/** The subject of that name: `P1` or `P1+racy-count`. */
+/** The subject of that name: `P1`, `P1/focus`, `P1+racy-count` or `P1/focus+racy-count`. */
 export const findSubject = (name: string): Result.Result<Subject, UnknownName> => {
-  const [id = "", ...rest] = name.split("+")
+  const [programName = "", ...rest] = name.split("+")
+  const [id = "", ...scopes] = programName.split("/")
   const property = properties.find((candidate) => candidate.id === id)
   if (property === undefined) {
     return unknown(`there is no property ${JSON.stringify(id)}; there are ${names(properties)}`)
   }
-  if (rest.length === 0) return Result.succeed({ property, mutant: undefined, name: property.id })
+  const scope = scopes.length === 0 ? undefined : scopesOf(property).find((candidate) => candidate === scopes.join("/"))
+  if (scope === undefined && scopes.length > 0) {
+    const known = scopesOf(property).map((candidate) => ({ id: `${id}/${candidate}` }))
+    return unknown(`${id} has no program ${JSON.stringify(scopes.join("/"))}; it has ${names(known)}`)
+  }
+  const subject = { property, scope, mutant: undefined, name }
+  if (rest.length === 0) return Result.succeed(subject)
   const mutantId = rest.join("+")
   const mutant = property.mutants.find((candidate) => candidate.id === mutantId)
   return mutant === undefined
     ? unknown(`${id} has no mutant ${JSON.stringify(mutantId)}; it has ${names(property.mutants)}`)
-    : Result.succeed({ property, mutant, name: `${property.id}+${mutant.id}` })
+    : Result.succeed({ ...subject, mutant })
 }
+
+const scopesOf = ({ focus }: Property): ReadonlyArray<Scope> => (focus === undefined ? ["whole"] : ["whole", "focus"])
 
 const names = (known: ReadonlyArray<{ readonly id: string }>): string => known.map(({ id }) => id).join(", ")
 
 const unknown = (message: string) => Result.fail(new UnknownName({ message }))
 
+/** Of the runs of a property with a focused program, one in so many is over the whole console. */
+const wholeEvery = 8
+
+/** What a run of the whole console is counted as, among what was reached. */
+export const wholeMark = "a run of the whole console"
+
+/** The dullest choice is the focused program: what it shows as well shrinks to the smaller world. */
+const runOf = ({ property, scope }: Subject, used: ConsoleParts) => {
+  const { focus, program } = property
+  const whole = Effect.andThen(Sim.sometimes(wholeMark), program(used))
+  if (focus === undefined || scope === "whole") return whole
+  if (scope === "focus") return focus(used)
+  return Effect.flatMap(Sim.choose("workload", wholeEvery), (drawn) => (drawn < wholeEvery - 1 ? focus(used) : whole))
+}
+
 /** What the console says that it has reached counts like what the scenario says by `sometimes`. */
-const programOf = ({ mutant, property }: Subject) =>
+const programOf = (subject: Subject) =>
   RunContext.use(({ reach }) =>
-    Effect.provideService(property.program(mutant === undefined ? parts : mutant.mutate(parts)), Marks, reach)
+    Effect.provideService(
+      Effect.suspend(() => runOf(subject, subject.mutant === undefined ? parts : subject.mutant.mutate(parts))),
+      Marks,
+      reach
+    )
   )
 
 /** All properties and mutants, for threads to run. */
