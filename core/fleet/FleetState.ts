@@ -9,6 +9,7 @@ import type { FleetChange, FleetEvent } from "../domain/FleetEvent.ts"
 import type { DownReason, FleetSnapshot, NodeIdentity, NodeStatus, NodeView } from "../domain/Node.ts"
 import * as Marks from "../Marks.ts"
 import { restartSeen } from "./Incarnation.ts"
+import { keptProcess } from "./KeptProcess.ts"
 import { NodeMap } from "./NodeMap.ts"
 
 /** What the configuration says of a node. */
@@ -241,7 +242,12 @@ const answered = (
   result: Extract<PollResult, { readonly _tag: "Answered" }>,
   nowMs: number
 ): Polled => {
-  const processes = new Map(result.processes.map((process) => [formatId(process), process]))
+  const processes = new Map(
+    result.processes.map((process) => {
+      const id = formatId(process)
+      return [id, keptProcess(process, before.processes.get(id))]
+    })
+  )
   const identity = result.identity ?? before.identity
   // Its lives are counted from the first that this console meets.
   const why = before.isRecalled
