@@ -21,7 +21,7 @@ import type { ProcessId, ProcessInfo } from "../domain/Process.ts"
 import type { ConfigDiff, UpdateResult } from "../domain/Update.ts"
 import { announced } from "./Activity.ts"
 import { isStale, viewFleet, viewNode } from "./FleetState.ts"
-import type { NodeEntry, NodeState } from "./FleetState.ts"
+import type { NodeEntry, NodeState, ViewOptions } from "./FleetState.ts"
 import * as Measurements from "../metrics/Measurements.ts"
 import * as FiberBudget from "../resources/FiberBudget.ts"
 import type { BudgetExceeded } from "../resources/FiberBudget.ts"
@@ -326,8 +326,7 @@ const makeShowUnsafe = (
   /** By their places in the list of all. */
   let last: ReadonlyArray<{ readonly state: NodeState; readonly view: NodeView }> = []
   let views: ReadonlyArray<NodeView> = []
-  const show = (state: NodeState, clock: Clock.Clock, nowMs: number, known?: (typeof last)[number]) => {
-    const options = { nowMs, staleAfterMs }
+  const show = (state: NodeState, clock: Clock.Clock, options: ViewOptions, known?: (typeof last)[number]) => {
     const breaker = breakerUnsafe(state.entry.name, clock)
     if (known?.state === state && known.view.breaker === breaker && known.view.stale === isStale(state, options)) {
       return known
@@ -335,15 +334,20 @@ const makeShowUnsafe = (
     const view = viewNode(state, options)
     return { state, view: breaker === undefined ? view : { ...view, breaker } }
   }
+  const optionsNow = (clock: Clock.Clock): ViewOptions => ({ nowMs: clock.currentTimeMillisUnsafe(), staleAfterMs })
   return {
-    one: (state: NodeState, clock: Clock.Clock): NodeView => show(state, clock, clock.currentTimeMillisUnsafe()).view,
+    one: (state: NodeState, clock: Clock.Clock): NodeView => show(state, clock, optionsNow(clock)).view,
     /** The same list again, and in it the same views, while nothing changes: everybody asks for it all the time. */
     all: (states: NodeMap<NodeState>, clock: Clock.Clock): ReadonlyArray<NodeView> => {
-      const nowMs = clock.currentTimeMillisUnsafe()
-      const shown = states.toArray().map((state, place) => show(state, clock, nowMs, last[place]))
-      if (shown.length === last.length && shown.every((each, place) => each === last[place])) return views
-      last = shown
-      views = shown.map(({ view }) => view)
+      const options = optionsNow(clock)
+      const present = states.toArray()
+      const isSame = (state: NodeState, place: number) => {
+        const known = last[place]
+        return known !== undefined && show(state, clock, options, known) === known
+      }
+      if (present.length === last.length && present.every(isSame)) return views
+      last = present.map((state, place) => show(state, clock, options, last[place]))
+      views = last.map(({ view }) => view)
       return views
     }
   }
