@@ -160,17 +160,13 @@ export interface ConsoleSetup<R, R2> {
 
 const api = HttpApiBuilder.layer(Api, { openapiPath }).pipe(Layer.provide(Handlers.layer))
 
-/** A layer as a part of the console, closed in its turn. */
-const part = <A, E, R>(name: string, layer: Layer.Layer<A, E, R>) =>
-  Layer.unwrap(Resources.Resources.useSync((resources) => resources.manage(name, layer)))
-
 /** What is beneath all that concerns nodes: what measures and bounds, and whatever needs the database. */
 const foundations = (used: ConsoleParts, options: ConsoleOptions) =>
-  part("activity log", used.activity(options.activity)).pipe(
-    Layer.provideMerge(part("accounts", used.accounts(options.accounts))),
-    Layer.provideMerge(part("database", used.database(options.database))),
+  Resources.part("activity log", used.activity(options.activity)).pipe(
+    Layer.provideMerge(Resources.part("accounts", used.accounts(options.accounts))),
+    Layer.provideMerge(Resources.part("database", used.database(options.database))),
     Layer.provideMerge(
-      part(
+      Resources.part(
         "memory monitor",
         MemoryMonitor.layer({
           limits: () => options.live().memory,
@@ -179,8 +175,8 @@ const foundations = (used: ConsoleParts, options: ConsoleOptions) =>
       )
     ),
     Layer.provideMerge(FiberBudget.layer(() => options.live().budget)),
-    Layer.provideMerge(part("component health", used.components)),
-    Layer.provideMerge(part("event bus", used.bus(options.bus))),
+    Layer.provideMerge(Resources.part("component health", used.components)),
+    Layer.provideMerge(Resources.part("event bus", used.bus(options.bus))),
     // Beneath the bus, which measures only with it.
     Layer.provideMerge(SyncMetrics.layer()),
     Layer.provideMerge(Measurements.layer)
@@ -228,27 +224,27 @@ export const layer = <R, R2>({
   settings
 }: ConsoleSetup<R, R2>) => {
   const watchers = Layer.mergeAll(
-    part("event log", EventLog.layer),
-    part("health of the rest", ConsoleHealth.layer),
-    part("rights of clients", used.rights),
-    part("shedding", shedding),
-    part("reloads by signal", ReloadOnSignal.layer)
+    Resources.part("event log", EventLog.layer),
+    Resources.part("health of the rest", ConsoleHealth.layer),
+    Resources.part("rights of clients", used.rights),
+    Resources.part("shedding", shedding),
+    Resources.part("reloads by signal", ReloadOnSignal.layer)
   )
   const services = watchers.pipe(
     Layer.provideMerge(used.metrics(options.version)),
-    Layer.provideMerge(part("hub", Layer.provide(used.hub(options.hub), HubRights.rights))),
-    Layer.provideMerge(part("batches", Layer.provide(used.batches(options.batches), BatchAudit.layer))),
-    Layer.provideMerge(part("followed logs", used.logFollow)),
-    Layer.provideMerge(part("configuration", used.settings(settings))),
-    Layer.provideMerge(part("fleet", used.fleet(nodes, options.fleet))),
-    Layer.provideMerge(part("node drivers", drivers)),
-    Layer.provideMerge(part("fleet memory", used.memory(options.memory))),
-    Layer.provideMerge(part("registry", used.registry)),
+    Layer.provideMerge(Resources.part("hub", Layer.provide(used.hub(options.hub), HubRights.rights))),
+    Layer.provideMerge(Resources.part("batches", Layer.provide(used.batches(options.batches), BatchAudit.layer))),
+    Layer.provideMerge(Resources.part("followed logs", used.logFollow)),
+    Layer.provideMerge(Resources.part("configuration", used.settings(settings))),
+    Layer.provideMerge(Resources.part("fleet", used.fleet(nodes, options.fleet))),
+    Layer.provideMerge(Resources.part("node drivers", drivers)),
+    Layer.provideMerge(Resources.part("fleet memory", used.memory(options.memory))),
+    Layer.provideMerge(Resources.part("registry", used.registry)),
     Layer.provideMerge(foundations(used, options))
   )
   const clients = Layer.effectDiscard(Effect.flatMap(Hub.Hub, (service) => Effect.addFinalizer(() => service.close)))
-  return part("clients of the hub", clients).pipe(
-    Layer.provideMerge(part("HTTP server", makeServer(used, options, pages))),
+  return Resources.part("clients of the hub", clients).pipe(
+    Layer.provideMerge(Resources.part("HTTP server", makeServer(used, options, pages))),
     Layer.provideMerge(services),
     Layer.provideMerge(used.resources(options.shutdown))
   )

@@ -1,6 +1,5 @@
 /** The result of `muster check` as data: what `--json` writes. The same seed gives the same bytes, wall times aside. */
 import { Schema } from "effect"
-import type { Property } from "../scenarios/Property.ts"
 import type { Subject } from "../scenarios/Sweep.ts"
 import { Picture } from "../sim/Picture.ts"
 import type { FailureReport as FailedRun, PoolCheckResult } from "../sim/Workers.ts"
@@ -106,14 +105,10 @@ export const CheckReport = Schema.Struct({
 export type CheckReport = typeof CheckReport.Type
 
 /** The sweep of a property as it is reported. */
-export const propertyReport = (
-  { name, property }: Subject,
-  result: PoolCheckResult,
-  wallMs: number
-): PropertyReport => ({
-  id: name,
-  title: property.title,
-  requirements: property.requirements,
+export const propertyReport = (subject: Subject, result: PoolCheckResult, wallMs: number): PropertyReport => ({
+  id: subject.name,
+  title: subject.property.title,
+  requirements: subject.property.requirements,
   status: result.failure !== undefined ? "failed" : result.ended === "stopped" ? "interrupted" : "holds",
   runs: result.runs,
   steps: result.steps,
@@ -123,13 +118,14 @@ export const propertyReport = (
   traceHash: result.traceHash,
   faults: Object.fromEntries(result.faults),
   sometimes: Object.fromEntries(result.sometimes),
-  unreached: unreachedOf(property, result),
+  unreached: unreachedOf(subject, result),
   ...(result.bounds.length === 0 ? {} : { bounds: result.bounds }),
   ...(result.failure === undefined ? {} : { failure: failureReport(result.failure) })
 })
 
-const unreachedOf = ({ marks }: Property, { sometimes }: PoolCheckResult): ReadonlyArray<string> =>
-  marks.filter((mark) => !sometimes.has(mark))
+/** Marks are for both programs of a property together: either by itself need not come to all of them. */
+const unreachedOf = ({ property: { marks }, scope }: Subject, { sometimes }: PoolCheckResult): ReadonlyArray<string> =>
+  scope === undefined ? marks.filter((mark) => !sometimes.has(mark)) : []
 
 const failureReport = (failed: FailedRun): FailureReport => {
   const { deviations, message, picture, run, seed, shrunk, steps, story, strategy, token, traceHash } = failed

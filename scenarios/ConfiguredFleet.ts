@@ -1,42 +1,48 @@
 /**
- * A fleet whose nodes come from a configuration file on a simulated disk: settings, fleet and registry of the console
- * with what they stand on, a SIGHUP away from a reload.
+ * A fleet whose nodes come from a configuration file: settings, fleet and registry of the console with what they stand
+ * on. For claims that are kept there: the disk is a map of texts that are read in one go, and nodes are asked without a
+ * wire.
  */
-import { Context, Effect, FileSystem, Layer, Logger, type Scope } from "effect"
+import {
+  ByteSize,
+  Context,
+  Effect,
+  FileSystem,
+  Layer,
+  Logger,
+  Option,
+  PlatformError,
+  type Result,
+  type Scope
+} from "effect"
 import type { ConsoleParts } from "../core/Console.ts"
+import type { ConfigErrors } from "../core/config/ConfigErrors.ts"
 import { inspectConfig, type Loaded } from "../core/config/ConfigFile.ts"
-import { inspectFile } from "../core/config/LoadConfig.ts"
-import * as ReloadOnSignal from "../core/config/ReloadOnSignal.ts"
-import { Settings } from "../core/config/Settings.ts"
+import type { LiveSettingsOptions } from "../core/config/LiveSettings.ts"
+import { Settings, type Versioned } from "../core/config/Settings.ts"
 import { Fleet } from "../core/fleet/Fleet.ts"
 import { Registry } from "../core/fleet/Registry.ts"
 import { Components } from "../core/health/Components.ts"
 import * as NodeDrivers from "../core/NodeDrivers.ts"
 import * as Setup from "../core/Setup.ts"
-import * as Disk from "../sim/fs/Disk.ts"
-import * as SimFileSystem from "../sim/fs/SimFileSystem.ts"
-import * as Network from "../sim/net/Network.ts"
-import * as SimHttpClient from "../sim/net/SimHttpClient.ts"
 import type { RunContext } from "../sim/RunContext.ts"
-import * as Supervisord from "./peers/Supervisord.ts"
-import * as SimSignals from "./ports/SimSignals.ts"
+import * as DriverNode from "./peers/DriverNode.ts"
 import * as World from "./World.ts"
 
 export const file = "/muster.toml"
 
-/** Of the one node that answers, at `http://steady:9001`. */
-export const credentials = { username: "muster", password: "s3cr3t-steady" }
+/** The one node that answers; all others keep the console waiting. */
+export const answering = "steady"
 
 export interface ConfiguredFleet {
   readonly settings: Settings["Service"]
   readonly fleet: Fleet["Service"]
   readonly registry: Registry["Service"]
   readonly components: Components["Service"]
-  /** The file system of whoever edits the file. */
-  readonly fs: FileSystem.FileSystem
   /** Puts the file there whole, as an editor does. */
-  readonly write: (text: string) => Effect.Effect<void>
-  readonly hangUp: Effect.Effect<void>
+  readonly write: (text: string) => void
+  /** Takes another file away. */
+  readonly remove: (path: string) => void
   /** Loads under way, and the names of nodes for which a driver was made. */
   readonly loading: () => number
   readonly made: () => ReadonlyArray<string>
@@ -47,77 +53,99 @@ export interface ConfiguredFleet {
 export interface ConfiguredFleetOptions {
   readonly parts: ConsoleParts
   readonly text: string
-  /**
-   * What a text means is worked out once for all runs: most of the time of a run goes into that, and it depends on
-   * nothing else. For texts of which there are few, and all sound.
-   */
-  readonly remembers?: boolean
   /** Other files, by path. */
   readonly files?: Readonly<Record<string, string>>
+  /** See the options of the settings. */
+  readonly applied?: (value: Versioned) => void
 }
 
-const meanings = new Map<string, Loaded>()
+/**
+ * What a text means is worked out once for all runs: most of the time of a run would go into that, and it depends on
+ * nothing else. There must be few texts.
+ */
+const meanings = new Map<string, Result.Result<Loaded, ConfigErrors>>()
 
-const remembered: ReturnType<typeof inspectFile> = Effect.gen(function* () {
-  const text = yield* Effect.orDie((yield* FileSystem.FileSystem).readFileString(file))
+const meaningOf = (text: string): Result.Result<Loaded, ConfigErrors> => {
   const known = meanings.get(text)
   if (known !== undefined) return known
-  const loaded = yield* Effect.fromResult(inspectConfig({ file, text, environment: {} }))
-  meanings.set(text, loaded)
-  return loaded
-})
+  const found = inspectConfig({ file, text, environment: {} })
+  meanings.set(text, found)
+  return found
+}
+
+/** Of every file; its size beside that. */
+const info = {
+  type: "File",
+  mtime: Option.none(),
+  atime: Option.none(),
+  birthtime: Option.none(),
+  dev: 0n,
+  ino: Option.none(),
+  mode: 0o600,
+  nlink: Option.none(),
+  uid: Option.none(),
+  gid: Option.none(),
+  rdev: Option.none(),
+  blksize: Option.none(),
+  blocks: Option.none()
+} as const
+
+/** Files that are read, each in one step, while others may run before it. */
+const readingOf = (files: ReadonlyMap<string, string>): FileSystem.FileSystem => {
+  const read = <A>(method: string, path: string, use: (text: string) => A) =>
+    Effect.andThen(
+      Effect.yieldNow,
+      Effect.suspend(() => {
+        const text = files.get(path)
+        return text === undefined
+          ? Effect.fail(
+              PlatformError.systemError({ _tag: "NotFound", module: "FileSystem", method, pathOrDescriptor: path })
+            )
+          : Effect.succeed(use(text))
+      })
+    )
+  return FileSystem.makeNoop({
+    stat: (path) => read("stat", path, (text) => ({ ...info, size: ByteSize.bytes(text.length) })),
+    readFileString: (path) => read("readFileString", path, (text) => text)
+  })
+}
 
 /** Starts it with this text; it lasts until the scope closes. */
 export const make = Effect.fnUntraced(function* ({
-  files = {},
+  applied = () => {},
+  files: others = {},
   parts,
-  remembers = false,
   text
 }: ConfiguredFleetOptions): Effect.fn.Return<ConfiguredFleet, never, RunContext | Scope.Scope> {
-  const network = yield* Layer.build(Network.layer())
-  yield* Supervisord.make({
-    host: "steady",
-    port: 9001,
-    programs: [World.steady("app", "api")],
-    ...credentials
-  }).pipe(Effect.provideContext(network), Effect.orDie)
-  const disk = yield* Layer.build(SimFileSystem.layer({ uid: 0, gid: 0 }).pipe(Layer.provideMerge(Disk.layer())))
-  const fs = Context.get(disk, FileSystem.FileSystem)
-  let writes = 0
-  const write = (content: string) =>
-    Effect.suspend(() => {
-      const draft = `${file}.${++writes}`
-      return Effect.andThen(fs.writeFileString(draft, content), fs.rename(draft, file))
-    }).pipe(Effect.orDie)
-  yield* write(text)
-  yield* Effect.orDie(
-    Effect.forEach(Object.entries(files), ([path, content]) => fs.writeFileString(path, content), { discard: true })
-  )
+  const files = new Map(Object.entries({ ...others, [file]: text }))
+  const disk = Context.make(FileSystem.FileSystem, readingOf(files))
   let loading = 0
   const load = Effect.acquireUseRelease(
     Effect.sync(() => loading++),
-    () => (remembers ? remembered : inspectFile({ file, environment: {} })),
+    () =>
+      Effect.andThen(
+        Effect.yieldNow,
+        Effect.suspend(() => Effect.fromResult(meaningOf(files.get(file) ?? "")))
+      ),
     () => Effect.sync(() => loading--)
   )
-  const initial = yield* load.pipe(Effect.provideContext(disk), Effect.orDie)
+  const initial = yield* Effect.orDie(load)
   const tls = yield* Setup.loadTls(initial.config).pipe(Effect.provideContext(disk), Effect.orDie)
   const lines: Array<string> = []
   const collector = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
   const made: Array<string> = []
-  const built = yield* console({ parts, initial, tls, load, made }).pipe(
-    Layer.provide([Layer.succeedContext(network), Layer.succeedContext(disk)]),
+  const built = yield* console({ parts, made, settings: { initial, tls, load, applied } }).pipe(
+    Layer.provide(Layer.succeedContext(disk)),
     Layer.provide(Logger.layer([collector])),
     Layer.build
   )
-  const { send } = Context.get(built, SimSignals.SimSignals)
   return {
     settings: Context.get(built, Settings),
     fleet: Context.get(built, Fleet),
     registry: Context.get(built, Registry),
     components: Context.get(built, Components),
-    fs,
-    write,
-    hangUp: send("SIGHUP"),
+    write: (content) => void files.set(file, content),
+    remove: (path) => void files.delete(path),
     loading: () => loading,
     made: () => made,
     logged: () => lines.join("\n")
@@ -126,32 +154,32 @@ export const make = Effect.fnUntraced(function* ({
 
 interface Started {
   readonly parts: ConsoleParts
-  readonly initial: Loaded
-  readonly tls: Setup.TlsByNode
-  readonly load: ReturnType<typeof inspectFile>
+  readonly settings: LiveSettingsOptions
   readonly made: Array<string>
 }
 
-const console = ({ initial, load, made, parts, tls }: Started) => {
-  const { bus, fleet } = World.consoleOptions
-  const drivers = Layer.effect(
-    NodeDrivers.NodeDrivers,
-    Effect.map(NodeDrivers.NodeDrivers, ({ local, supervisor }) => ({
-      local,
-      supervisor: (...[node, material]: Parameters<typeof supervisor>) =>
-        Effect.tap(supervisor(node, material), () => Effect.sync(() => void made.push(node.name)))
-    }))
-  ).pipe(
-    Layer.provide(NodeDrivers.layerSupervisors(initial.config)),
-    Layer.provide(SimHttpClient.layer({ host: "console" }))
-  )
-  return ReloadOnSignal.layer.pipe(
-    Layer.provideMerge(parts.settings({ initial, tls, load })),
-    Layer.provideMerge(parts.fleet(Setup.managedNodes(initial.config, tls), fleet)),
-    Layer.provideMerge(drivers),
-    Layer.provideMerge(parts.registry),
-    Layer.provideMerge(parts.components),
-    Layer.provideMerge(parts.bus(bus)),
-    Layer.provideMerge(SimSignals.layer)
-  )
+const bus = { ...World.consoleOptions.bus, workers: 1 }
+
+const console = ({ made, parts, settings }: Started) => {
+  const drivers = Layer.succeed(NodeDrivers.NodeDrivers, {
+    supervisor: ({ environment, identifier, name }) =>
+      Effect.sync(() => {
+        made.push(name)
+        const node = DriverNode.make(name, ["api"])
+        if (name !== answering) node.trouble = "hang"
+        return { ...node.managed, entry: { ...node.managed.entry, environment, identifier } }
+      }),
+    local: undefined
+  })
+  return parts
+    .settings(settings)
+    .pipe(
+      Layer.provideMerge(
+        parts.fleet(Setup.managedNodes(settings.initial.config, settings.tls), World.consoleOptions.fleet)
+      ),
+      Layer.provideMerge(drivers),
+      Layer.provideMerge(parts.registry),
+      Layer.provideMerge(parts.components),
+      Layer.provideMerge(parts.bus(bus))
+    )
 }

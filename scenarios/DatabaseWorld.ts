@@ -11,6 +11,7 @@ import type { DatabaseOptions } from "../core/storage/DatabaseOptions.ts"
 import type { RunContext } from "../sim/RunContext.ts"
 import { Database as Server } from "../sim/sql/Database.ts"
 import * as SimSql from "../sim/sql/SimSql.ts"
+import { preparedDatabase } from "./PreparedDatabase.ts"
 import { violated, type Violation } from "./Property.ts"
 import { consoleOptions } from "./World.ts"
 
@@ -26,17 +27,26 @@ export interface DatabaseWorldOptions {
   readonly parts: ConsoleParts
   readonly options: DatabaseOptions
   readonly pool: { readonly connectionsMax: number; readonly acquireTimeoutMs: number }
+  /** The tables are there from an earlier start, and do not have to be made first; see `PreparedDatabase`. */
+  readonly isPrepared?: boolean
+  /** In place of the console's own, where nobody looks at how its components are. */
+  readonly components?: Layer.Layer<Components>
 }
 
 /** Writers wait for each other at the server; a database that says so is not away. */
 export const busyTimeoutMs = 1_000
 
+/** Nobody takes events but the bus itself. */
+const bus = { ...consoleOptions.bus, workers: 1 }
+
 /** Builds it; it lasts until the scope closes. `before` happens when the server is there and the console is not. */
 export const make = Effect.fnUntraced(function* (
-  { options, parts, pool }: DatabaseWorldOptions,
+  { components, isPrepared = false, options, parts, pool }: DatabaseWorldOptions,
   before: (server: Server["Service"]) => Effect.Effect<void, never, RunContext | Scope.Scope> = () => Effect.void
 ): Effect.fn.Return<DatabaseWorld, Violation, RunContext | Scope.Scope> {
-  const there = yield* Layer.build(Server.layer({ busyTimeoutMs }))
+  const there = yield* Layer.build(
+    Server.layer({ busyTimeoutMs, ...(isPrepared ? { prepared: preparedDatabase } : {}) })
+  )
   const server = Context.get(there, Server)
   yield* before(server)
   const client = SimSql.layer({ ...pool, answerTimeoutMs: options.statementTimeoutMs })
@@ -44,8 +54,7 @@ export const make = Effect.fnUntraced(function* (
     .database(options)
     .pipe(
       Layer.provideMerge(client),
-      Layer.provideMerge(parts.components),
-      Layer.provide(parts.bus(consoleOptions.bus)),
+      Layer.provideMerge(components ?? Layer.provide(parts.components, parts.bus(bus))),
       Layer.provide(Layer.succeedContext(there))
     )
   const services = yield* Effect.catch(Layer.build(layer), ({ message }) => violated(`it does not start: ${message}`))

@@ -8,8 +8,8 @@ import { epochMs } from "../sim/KernelContext.ts"
 /** Of the first administrator. */
 export const adminPassword = "the first password of all"
 
-/** That password with the lowest parameters, as `SimSecrets` makes it. */
-const adminHash = "$scrypt$ln=1,r=1,p=1$Kf5Hf18PwAxecvNmJBijLA$fakYrARIv1tfCJSUD+y9um4AGNuE2NvQSbB49vMENf0"
+/** Hash of that password with the lowest parameters, as `SimSecrets` makes it. */
+export const adminHash = "$scrypt$ln=1,r=1,p=1$Kf5Hf18PwAxecvNmJBijLA$fakYrARIv1tfCJSUD+y9um4AGNuE2NvQSbB49vMENf0"
 
 /** For a simulated database to begin with. Constant: its image is made once. */
 export const preparedDatabase: ReadonlyArray<string> = [

@@ -27,9 +27,9 @@ export class TokenError extends Schema.TaggedError<TokenError>()("TokenError", {
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/** A name as it may stand in a token: letters, digits, `-`, `_` and `+`; anything else, and no name, becomes `-`. */
+/** A name as it may stand in a token: letters, digits, `-`, `_`, `+` and `/`; anything else, and no name, becomes `-`. */
 export const tokenName = (name: string): string =>
-  name === "" ? "-" : name.replace(/[^A-Za-z0-9_+-]/g, "-").slice(0, nameMax)
+  name === "" ? "-" : name.replace(/[^A-Za-z0-9_+/-]/g, "-").slice(0, nameMax)
 
 export const formatToken = (token: Token): string =>
   [
@@ -44,7 +44,7 @@ export const formatToken = (token: Token): string =>
   ].join(".")
 
 const pattern =
-  /^([\w+-]{1,60})\.([\w-]+)\.(-?[0-9a-z]{1,11})\.([0-9a-z]{1,11})\.([0-9a-f]{16})\.((?:[\w-]{2})*)(?:\.([\w-]+))?$/
+  /^([\w+/-]{1,60})\.([\w-]+)\.(-?[0-9a-z]{1,11})\.([0-9a-z]{1,11})\.([0-9a-f]{16})\.((?:[\w-]{2})*)(?:\.([\w-]+))?$/
 
 export const parseToken = (text: string): Result.Result<Token, TokenError> => {
   const trimmed = text.trim()

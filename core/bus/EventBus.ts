@@ -140,7 +140,8 @@ export const layer = (options: EventBusOptions): Layer.Layer<EventBus> =>
           ).pipe(Effect.asVoid),
         stats: Effect.sync(() => queues.members.map(statsOf))
       })
-    })
+      // Or its workers have started when it is given up, and nobody knows yet who is to end them.
+    }).pipe(Effect.uninterruptible)
   )
 
 /** Logs and measures what came of publishing. */

@@ -112,7 +112,8 @@ export const layer = HttpApiBuilder.group(
         }).pipe(loginErrors),
       logout: () =>
         inSession((_, sessionId) =>
-          Effect.as(logoutErrors(accounts.logout(sessionId)), withoutCookies(HttpServerResponse.empty({ status: 204 })))
+          // Within what makes answers of errors: a session that could not be ended is not said to have ended.
+          logoutErrors(Effect.as(accounts.logout(sessionId), withoutCookies(HttpServerResponse.empty({ status: 204 }))))
         ),
       me: () => identified((principal) => Effect.succeed(meOf(accounts, principal))),
       password: ({ payload: { next, present }, request }) =>

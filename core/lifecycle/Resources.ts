@@ -34,11 +34,14 @@ export class Resources extends Context.Service<
   Resources,
   {
     /**
-     * Builds a layer in a scope of its own that this service closes in its turn. When the scope around the layer
-     * closes first, it is closed then. A layer that is being built when everything closes is interrupted, and so is one
-     * that would be built afterwards.
+     * Builds a layer in a scope of its own that this service closes in its turn. When the scope around it closes
+     * first, it is closed then. A layer that is being built when everything closes is interrupted, and so is one that
+     * would be built afterwards.
      */
-    readonly manage: <A, E, R>(name: string, layer: Layer.Layer<A, E, R>) => Layer.Layer<A, E, R>
+    readonly manage: <A, E, R>(
+      name: string,
+      layer: Layer.Layer<A, E, R>
+    ) => Effect.Effect<Context.Context<A>, E, R | Scope.Scope>
     /** Closes everything; once, later calls give the same report. */
     readonly close: Effect.Effect<ShutdownReport>
   }
@@ -119,33 +122,37 @@ export const layer = (options: ResourcesOptions): Layer.Layer<Resources> =>
     })
   )
 
-const manage = <A, E, R>(parts: Parts, name: string, layerOfPart: Layer.Layer<A, E, R>): Layer.Layer<A, E, R> =>
-  Layer.effectContext(
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const part: Part = {
-          name,
-          scope: yield* Scope.make(),
-          closed: Deferred.makeUnsafe(),
-          built: Deferred.makeUnsafe()
-        }
-        if (parts.isStopping) return yield* Effect.interrupt
-        parts.building.add(part)
-        yield* Effect.addFinalizer(() => closeWithScope(parts, part))
-        return yield* Effect.raceFirst(
-          Layer.buildWithScope(layerOfPart, part.scope),
-          Effect.andThen(Deferred.await(parts.stopping), Effect.interrupt)
-        ).pipe(
-          restore,
-          Effect.tap(() =>
-            Effect.sync(() => {
-              if (parts.building.delete(part)) parts.started.add(part)
-            })
-          ),
-          Effect.ensuring(Deferred.succeed(part.built, undefined))
-        )
-      })
-    )
+const manage = <A, E, R>(parts: Parts, name: string, layerOfPart: Layer.Layer<A, E, R>) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const part: Part = {
+        name,
+        scope: yield* Scope.make(),
+        closed: Deferred.makeUnsafe(),
+        built: Deferred.makeUnsafe()
+      }
+      if (parts.isStopping) return yield* Effect.interrupt
+      parts.building.add(part)
+      yield* Effect.addFinalizer(() => closeWithScope(parts, part))
+      return yield* Effect.raceFirst(
+        Layer.buildWithScope(layerOfPart, part.scope),
+        Effect.andThen(Deferred.await(parts.stopping), Effect.interrupt)
+      ).pipe(
+        restore,
+        Effect.tap(() =>
+          Effect.sync(() => {
+            if (parts.building.delete(part)) parts.started.add(part)
+          })
+        ),
+        Effect.ensuring(Deferred.succeed(part.built, undefined))
+      )
+    })
+  )
+
+/** A layer as a part of the console, closed in its turn. It is built wherever it stands: no two places share one. */
+export const part = <A, E, R>(name: string, layerOfPart: Layer.Layer<A, E, R>): Layer.Layer<A, E, R | Resources> =>
+  Layer.fromBuild((_, scope) =>
+    Effect.flatMap(Resources, (resources) => Scope.provide(resources.manage(name, layerOfPart), scope))
   )
 
 /** Closes the part with the scope around it; one that everything closes with is reported there. */

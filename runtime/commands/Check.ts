@@ -23,7 +23,7 @@ import * as SweepFlags from "./SweepFlags.ts"
 const unlimited = 2 ** 40
 
 /** Seeds for each property when neither `--seeds` nor `--time` is given. */
-const seedsDefault = 100
+const seedsDefault = 1_000
 
 const flags = {
   ids: Argument.String("property").pipe(Argument.withDescription("P1, P2 .."), Argument.variadic()),

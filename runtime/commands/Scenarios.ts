@@ -6,9 +6,10 @@ import { properties } from "../../scenarios/Properties.ts"
 export const scenarios = Command.make("scenarios", {}, () =>
   Effect.forEach(
     properties,
-    ({ id, mutants, requirements, title }) =>
+    ({ focus, id, mutants, requirements, title }) =>
       Effect.gen(function* () {
         yield* Console.log(`${id} ${title} (${requirements.join(", ")})`)
+        if (focus !== undefined) yield* Console.log(`   programs ${id}/whole, ${id}/focus`)
         for (const mutant of mutants) yield* Console.log(`   ${mutant.id}: ${mutant.what}`)
       }),
     { discard: true }

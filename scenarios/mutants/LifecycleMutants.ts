@@ -2,6 +2,7 @@
 import { Effect, Fiber, Layer, Scope } from "effect"
 import { Batches } from "../../core/fleet/Batches.ts"
 import { Hub } from "../../core/hub/Hub.ts"
+import { Resources } from "../../core/lifecycle/Resources.ts"
 import { mapCalls, withDrivers } from "../oracles/NodeCalls.ts"
 import type { Mutant } from "../Property.ts"
 
@@ -60,5 +61,27 @@ export const immortalBatch: Mutant = {
             )
         }))
       ).pipe(Layer.provide(parts.batches(options)))
+  })
+}
+
+export const partsNotClosed: Mutant = {
+  id: "parts-not-closed",
+  what: "the parts are not closed in their turn, but with the scope around them",
+  mutate: (parts) => ({
+    ...parts,
+    resources: (options) =>
+      Layer.effect(
+        Resources,
+        Effect.map(Resources, (resources) => Resources.of({ ...resources, manage: (_, layer) => Layer.build(layer) }))
+      ).pipe(Layer.provide(parts.resources(options)))
+  })
+}
+
+export const patientShutdown: Mutant = {
+  id: "patient-shutdown",
+  what: "the deadline of the parts is in a unit that is too large",
+  mutate: (parts) => ({
+    ...parts,
+    resources: ({ deadlineMs, ...options }) => parts.resources({ ...options, deadlineMs: deadlineMs * 1_000 })
   })
 }

@@ -25,6 +25,8 @@ export interface NodeCalls {
   readonly all: () => ReadonlyArray<NodeCall>
   /** The newest call of a node that was answered, as its place in `all`; -1 for none. */
   readonly newestAnswered: (node: string) => number
+  /** Those under way, by their places in `all`. */
+  readonly open: () => ReadonlyMap<number, NodeCall>
   /** Calls under way now: all, or those of a node or of methods. Cheap: it is asked at every switch of fibers. */
   readonly underWay: (which?: { readonly node?: string; readonly methods?: ReadonlyArray<string> }) => number
 }
@@ -102,6 +104,7 @@ export const watch = (parts: ConsoleParts): NodeCalls => {
     parts: withDrivers(watched)(parts),
     all: () => calls,
     newestAnswered: (node) => answered.get(node) ?? -1,
+    open: () => open,
     underWay: ({ methods, node } = {}) => {
       let count = 0
       for (const call of open.values()) {

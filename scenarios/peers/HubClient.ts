@@ -43,14 +43,18 @@ const decodeFrame = (text: string): typeof Frame.Type => {
 }
 
 /** Connects; the connection breaks off with the scope, without a goodbye. */
-export const connect = Effect.fnUntraced(function* (
+export const connect = (
   options: HubClientOptions
-): Effect.fn.Return<HubClient, Socket.SocketError, Network | Scope.Scope> {
-  const socket = yield* WebSocketClient.connect({
-    ...options,
-    path: `/api/ws${options.query ?? ""}`,
-    headers: { upgrade: "websocket" }
-  })
+): Effect.Effect<HubClient, Socket.SocketError, Network | Scope.Scope> =>
+  Effect.flatMap(
+    WebSocketClient.connect({ ...options, path: `/api/ws${options.query ?? ""}`, headers: { upgrade: "websocket" } }),
+    over
+  )
+
+/** A client over a connection that is open already. */
+export const over = Effect.fnUntraced(function* (
+  socket: Socket.Socket
+): Effect.fn.Return<HubClient, Socket.SocketError, Scope.Scope> {
   const reader = yield* socket.reader
   const writer = yield* socket.writer
   const received: Array<Received> = []

@@ -8,19 +8,17 @@
  * are gone, those that fell silent by the heartbeat's own time, the hub must count exactly the one that stays, that one
  * must still be told of a change, and when it leaves too nothing may be left.
  */
-import { Effect, Exit, Fiber, Option, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import type { HttpClientResponse } from "effect/http"
 import * as fc from "fast-check"
-import { CloseCode } from "../../core/hub/Protocol.ts"
 import { draw } from "../../sim/Draw.ts"
-import { RunContext } from "../../sim/RunContext.ts"
-import { sometimes } from "../../sim/Sim.ts"
 import * as WallClock from "../../sim/WallClock.ts"
 import { nodeLinks } from "../faults/NodeLinks.ts"
 import * as HubMutants from "../mutants/HubMutants.ts"
-import { eventually, holds } from "../Property.ts"
+import { eventually } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
+import * as Visits from "./P01Visits.ts"
 
 const workload = fc.record({
   // A herd comes and goes at the same moments.
@@ -33,7 +31,7 @@ const workload = fc.record({
       stayMs: fc.nat(2_000),
       // Frames that are sent before anything is read: many of them fill the outbox.
       chatter: fc.constantFrom(0, 1, 20),
-      leave: fc.constantFrom("goodbye", "break", "silent", "reset", "stall")
+      leave: fc.constantFrom(...Visits.ways)
     }),
     { minLength: 1, maxLength: 6 }
   ),
@@ -42,47 +40,8 @@ const workload = fc.record({
   kills: fc.array(fc.record({ atMs: fc.nat(4_000), program: fc.constantFrom("api", "worker") }), { maxLength: 6 })
 })
 
-type Visit = ReturnType<typeof workload.generate>["value"]["clients"][number]
-
-/** By then the hub has noticed a client that does not answer. */
-const noticedMs = World.consoleOptions.session.heartbeatTimeoutMs + World.consoleOptions.session.heartbeatIntervalMs
-
-/** So long takes what waits on the connection. */
-const closedMs = 2_000
-
-const visit = Effect.fnUntraced(function* (world: World.World, name: string, plan: Visit) {
-  const { leave } = plan
-  yield* Effect.sleep(plan.joinAtMs)
-  const scope = yield* Scope.make()
-  const client = yield* world.connect(name).pipe(Scope.provide(scope))
-  for (let i = 0; i < plan.chatter; i++) yield* client.send(`{"type":"subscribe"}`)
-  const reading = yield* Effect.forkChild(client.read)
-  yield* Effect.sleep(plan.stayMs)
-  const ended = reading.pollUnsafe()
-  yield* holds(
-    ended?._tag !== "Success" || ended.value !== CloseCode.heartbeat,
-    () => `${name} was there for ${plan.stayMs} ms, and was let go as silent`
-  )
-  if (leave === "goodbye") yield* client.close
-  if (leave === "silent") yield* Fiber.interrupt(reading)
-  if (leave === "reset" || leave === "stall") {
-    // The next message that the hub writes to this host breaks the connection, or is swallowed like all that follow.
-    const verdict = { _tag: leave === "reset" ? "reset" : "drop" } as const
-    yield* world.network.rule(({ to }) => (to === name ? verdict : { _tag: "pass" })).pipe(Scope.provide(scope))
-  }
-  if (leave !== "goodbye" && leave !== "break") {
-    yield* Effect.sleep(noticedMs)
-    yield* sometimes(`a client left by ${leave}`)
-    // It finds out only when it reads again.
-    const closed = leave === "silent" ? yield* Effect.timeoutOption(client.read, closedMs) : Option.some(0)
-    yield* holds(Option.isSome(closed), () => `${name} was silent for ${noticedMs} ms, and was kept`)
-  }
-  yield* Scope.close(scope, Exit.void)
-})
-
 const program: Property["program"] = Effect.fnUntraced(
   function* (parts) {
-    const run = yield* RunContext
     const { clients, clock, herd, kills, latencyMsMax } = yield* draw(workload)
     const visits = herd ? clients.map((client) => ({ ...client, joinAtMs: 0, stayMs: 1_000 })) : clients
     const nodes = { web: [World.steady("app", "api"), World.steady("app", "worker")] }
@@ -93,6 +52,7 @@ const program: Property["program"] = Effect.fnUntraced(
       network: { latencyMsMax, windowMessages: 2 },
       parts
     })
+    const visited: Visits.Visited = { ...world, session: World.consoleOptions.session }
     const web = world.supervisords["web"]
     if (web === undefined) return yield* Effect.die("the world has no node web")
 
@@ -103,7 +63,9 @@ const program: Property["program"] = Effect.fnUntraced(
     yield* Scope.provide(nodeLinks(world.network, ["web"]), faults)
     yield* Effect.all(
       [
-        Effect.forEach(visits, (client, i) => visit(world, `client-${i}`, client), { concurrency: "unbounded" }),
+        Effect.forEach(visits, (client, i) => Visits.visit(visited, `client-${i}`, client), {
+          concurrency: "unbounded"
+        }),
         Effect.forEach(kills, (kill) => Effect.andThen(Effect.sleep(kill.atMs), web.kill("app", kill.program)), {
           concurrency: "unbounded"
         }),
@@ -141,15 +103,7 @@ const program: Property["program"] = Effect.fnUntraced(
     yield* Scope.close(stayScope, Exit.void)
     yield* eventually(settled(0))
 
-    const counts = yield* world.hub.counts
-    const joined = clients.length + 1
-    yield* holds(
-      counts.connected === 0 && counts.joined === joined && counts.left === joined,
-      () => `${joined} clients joined and left, but the hub counts ${JSON.stringify(counts)}`
-    )
-    const defects = run.defects()
-    yield* holds(defects.length === 0, () => `fibers died: ${defects.join("; ")}`)
-    yield* holds(world.errors().length === 0, () => `the console logged errors: ${world.errors().join("; ")}`)
+    yield* Visits.checkRest(visited, clients.length + 1)
   },
   Effect.scoped,
   Effect.catchTag(["SocketError", "HttpClientError"], Effect.die)
@@ -172,5 +126,6 @@ export const P1: Property = {
     "a broadcast met a client that leaves"
   ],
   program,
+  focus: Visits.program,
   mutants: [HubMutants.racyCount, HubMutants.cleanupDiesWithSession, HubMutants.countedOutTwice]
 }

@@ -2,11 +2,11 @@
  * P2, delivery order (R1.4): what a client receives is a gap-free run of what was published since it joined, in order,
  * or it was told of the gap.
  *
- * Method, drawn for each run. Stream: programs that keep dying on two nodes cause events for some seconds, and so do
- * operations and a batch; clients join at generated moments, narrow their subscription, or read late, under both
- * policies for slow clients, small outboxes and small windows, and over a bus with small queues. Burst: fibers report
- * polls to the registry in the very milliseconds in which clients join. Resume and logs have files of their own. What
- * is handed to the bus is taken down, and the oracle compares each client's frames with it.
+ * Method: programs that keep dying on two nodes cause events for some seconds, and so do operations and a batch;
+ * clients join at generated moments, narrow their subscription, or read late, under both policies for slow clients,
+ * small outboxes and small windows, and over a bus with small queues. What is handed to the bus is taken down, and the
+ * oracle compares each client's frames with it. Logs, over the whole console too, have a file of their own; so have the
+ * focused programs, about clients that come back and about pieces of logs.
  */
 import { Effect, Exit, Scope } from "effect"
 import * as fc from "fast-check"
@@ -16,13 +16,11 @@ import * as HubMutants from "../mutants/HubMutants.ts"
 import * as LogMutants from "../mutants/LogMutants.ts"
 import * as RegistryMutants from "../mutants/RegistryMutants.ts"
 import * as EventStream from "../oracles/EventStream.ts"
-import { running } from "../peers/Reports.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
+import * as LogPieces from "./P02LogPieces.ts"
 import * as Logs from "./P02Logs.ts"
 import * as Resume from "./P02Resume.ts"
-
-// Stream ----------------------------------------------------------------------------------------------------------------
 
 const stream = fc.record({
   policy: fc.constantFrom("disconnect", "dropOldest"),
@@ -127,51 +125,6 @@ const streamProgram = Effect.fnUntraced(function* (parts: ConsoleParts) {
   yield* Scope.close(scope, Exit.void)
 }, Effect.scoped)
 
-// Burst -----------------------------------------------------------------------------------------------------------------
-
-const moment = fc.nat(4)
-
-const burst = fc.record({
-  joins: fc.array(moment, { minLength: 1, maxLength: 3 }),
-  polls: fc.array(
-    fc.record({ atMs: moment, node: fc.constantFrom("n1", "n2"), pid: fc.integer({ min: 1, max: 99 }) }),
-    {
-      minLength: 1,
-      maxLength: 8
-    }
-  )
-})
-
-const burstProgram = Effect.fnUntraced(function* (parts: ConsoleParts) {
-  const plan = yield* draw(burst)
-  const world = yield* World.make({ nodes: {}, network: { latencyMsMax: 1 }, parts })
-  const published = yield* EventStream.record(world.bus)
-  for (const name of ["n1", "n2"]) yield* world.registry.add({ name, environment: undefined, kind: "supervisord" })
-  const scope = yield* Scope.make()
-  const join = Effect.fnUntraced(function* (atMs: number, i: number) {
-    yield* Effect.sleep(atMs)
-    const client = yield* world.connect(`client-${i}`)
-    return { name: `client-${i}`, client, narrowed: undefined, reading: yield* Effect.forkScoped(client.read) }
-  })
-  const [witnesses] = yield* Effect.all(
-    [
-      Effect.forEach(plan.joins, join, { concurrency: "unbounded" }).pipe(Scope.provide(scope)),
-      Effect.forEach(
-        plan.polls,
-        ({ atMs, node, pid }) => Effect.andThen(Effect.sleep(atMs), world.registry.record(node, running(pid))),
-        { concurrency: "unbounded" }
-      )
-    ],
-    { concurrency: "unbounded" }
-  )
-  // One more change for everybody: it shows what was missed before it.
-  yield* Effect.sleep(100)
-  yield* world.registry.record("n1", running(100))
-  yield* Effect.sleep(100)
-  yield* EventStream.verify(witnesses, yield* published)
-  yield* Scope.close(scope, Exit.void)
-}, Effect.scoped)
-
 export const P2: Property = {
   id: "P2",
   title: "delivery order",
@@ -190,9 +143,11 @@ export const P2: Property = {
     "a narrowed subscription"
   ],
   program: (parts) =>
-    Effect.flatMap(draw(fc.constantFrom(streamProgram, burstProgram, Resume.program, Logs.program)), (program) =>
-      program(parts)
-    ).pipe(Effect.catchTag("SocketError", Effect.die)),
+    Effect.flatMap(draw(fc.constantFrom(streamProgram, Logs.program)), (program) => program(parts)).pipe(
+      Effect.catchTag("SocketError", Effect.die)
+    ),
+  focus: (parts) =>
+    Effect.flatMap(draw(fc.constantFrom(Resume, Resume, Resume, LogPieces)), ({ program }) => program(parts)),
   mutants: [
     HubMutants.cachedSnapshot,
     HubMutants.fiberPerEvent,

@@ -9,18 +9,16 @@
  * it let go. When all is well again, what is printed last arrives, or the client is told that it was lost, and every
  * component is healthy.
  */
-import { Effect, Exit, Schema, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import type { Fiber } from "effect"
 import * as fc from "fast-check"
 import type { ConsoleParts } from "../../core/Console.ts"
-import { formatLogId, LogEvent, LogId } from "../../core/domain/Log.ts"
-import { logHoleDetail, slowClientDetail } from "../../core/hub/OutFrame.ts"
+import { formatLogId, type LogId } from "../../core/domain/Log.ts"
 import { draw } from "../../sim/Draw.ts"
 import type { RunContext } from "../../sim/RunContext.ts"
-import { sometimes } from "../../sim/Sim.ts"
+import * as FollowedLogs from "../oracles/FollowedLogs.ts"
 import { healthyAgain } from "../oracles/Health.ts"
-import { endsOf } from "../oracles/LogRun.ts"
-import type { HubClient, Received } from "../peers/HubClient.ts"
+import type { HubClient } from "../peers/HubClient.ts"
 import type { Supervisord } from "../peers/Supervisord.ts"
 import { eventually, holds, violated } from "../Property.ts"
 import type { Property, Violation } from "../Property.ts"
@@ -187,93 +185,10 @@ const follow = Effect.fnUntraced(function* (world: World.World, name: string, pl
   return follower
 })
 
-const Subscribed = Schema.Struct({ type: Schema.Literal("subscribed"), logs: Schema.Array(LogId) })
-const decodeSubscribed = Schema.decodeUnknownSync(Schema.fromJsonString(Subscribed))
-const decodeLog = Schema.decodeUnknownSync(Schema.fromJsonString(LogEvent))
-
-/** What a client got of one log so far: the run of text that it is in, and where the one before ended. */
-interface Reading {
-  readonly run: string
-  /** The next run begins there or later. */
-  readonly from: number
-  /** It ends there or later. */
-  readonly until: number
-}
-
-const beginning: Reading = { run: "", from: 0, until: 0 }
-
-/** As much may come twice around a gap: a shorter match of what came and what comes could be chance. */
-const seamCharactersMax = 31
-
-/** Ends the run; what is wrong with it, or the reading after it. `isAnew`: the newest part of the log comes again. */
-const endRun = ({ from, run, until }: Reading, log: Log, isAnew: boolean): Reading | string => {
-  // Of several notes in a row any may be the one by which it comes again.
-  if (run === "") return { run, from: isAnew ? 0 : from, until }
-  const ends = endsOf(run, log, from)
-  const end = Math.min(...ends.filter((each) => each >= until))
-  if (end === Infinity) {
-    const where = ends.length === 0 ? "was not printed there like that" : `was before character ${until}`
-    return `${JSON.stringify(run.slice(0, 200))} (${run.length} characters) ${where}`
-  }
-  return { run: "", from: isAnew ? 0 : Math.max(0, end - seamCharactersMax), until: end }
-}
-
-/** What is wrong with the frames of a client; undefined when nothing is. */
-const wrongIn = (frames: ReadonlyArray<Received>, logs: ReadonlyMap<string, Log>): string | undefined => {
-  let readings = new Map<string, Reading>()
-  const end = (key: string, isAnew: boolean): string | undefined => {
-    const log = logs.get(key)
-    const ended = log === undefined ? "is not there" : endRun(readings.get(key) ?? beginning, log, isAnew)
-    if (typeof ended === "string") return `${key}: ${ended}`
-    readings.set(key, ended)
-    return undefined
-  }
-  for (const frame of frames) {
-    if (frame.type === "subscribed") {
-      const keys = decodeSubscribed(frame.text).logs.map(formatLogId)
-      for (const key of readings.keys()) {
-        const wrong = keys.includes(key) ? undefined : end(key, true)
-        if (wrong !== undefined) return wrong
-      }
-      readings = new Map(keys.map((key) => [key, readings.get(key) ?? beginning]))
-    }
-    if (frame.type !== "log") continue
-    const { detail = "", note, text = "", ...log } = decodeLog(frame.text)
-    const key = formatLogId(log)
-    const reading = readings.get(key)
-    if (reading === undefined) return `${key}: ${frame.text} came, and it is not followed`
-    readings.set(key, { ...reading, run: reading.run + text })
-    if (note === "ended") return `${key}: ended, and it is there: ${detail}`
-    // What the bus lost may have been the word that the following begins anew.
-    const isAnew = detail.endsWith("trying again") || detail === logHoleDetail
-    const wrong = note === "gap" ? end(key, isAnew) : undefined
-    if (wrong !== undefined) return wrong
-  }
-  for (const key of readings.keys()) {
-    const wrong = end(key, true)
-    if (wrong !== undefined) return wrong
-  }
-  return undefined
-}
-
 /** A try to follow that failed is made again after half a minute at most, and then goes by the node's own pace. */
 const followedAgainMs = 90_000
 
 const isThere = "it is there"
-
-/** Pieces of the log were lost and no text came after that was told: the last line may be among them. */
-const isLost = (frames: ReadonlyArray<Received>, log: LogId): boolean => {
-  const last = frames
-    .flatMap(({ text, type }) => (type === "log" ? [decodeLog(text)] : []))
-    .findLast((each) => formatLogId(each) === formatLogId(log) && (each.text !== undefined || isHole(each)))
-  return last !== undefined && isHole(last)
-}
-
-const isHole = ({ detail, note }: LogEvent): boolean =>
-  note === "gap" && (detail === logHoleDetail || detail === slowClientDetail)
-
-/** As it stands within a text of JSON, without the end of the line. */
-const inJson = (line: string): string => JSON.stringify(line).slice(1, -3)
 
 /** `seen`: frames that it had when that line was printed. */
 const checkLast = ({ client, last, name, reading }: Follower, logs: Readonly<Record<Followed, Log>>, seen: number) =>
@@ -284,17 +199,12 @@ const checkLast = ({ client, last, name, reading }: Follower, logs: Readonly<Rec
         what: `${name} gets the last line of ${each}, or is told that text was lost`,
         withinMs: followedAgainMs,
         look: Effect.map(client.received, (frames) =>
-          frames.some(({ text, type }) => type === "log" && text.includes(inJson(lastLine(logs[each])))) ||
-          isLost(frames.slice(seen), logIds[each])
-            ? isThere
-            : summaryOf(frames)
+          FollowedLogs.hasLast(frames, logIds[each], logs[each], seen) ? isThere : FollowedLogs.summaryOf(frames)
         ),
         until: (what: string) => what === isThere || reading.pollUnsafe() !== undefined
       }),
     { discard: true }
   )
-
-const lastLine = ({ text }: Log): string => text.slice(text.lastIndexOf("\n", text.length - 2) + 1)
 
 const optionsOf = ({ outboxFramesMax, overflow, policy }: Plan, queueEventsMax: number) => ({
   ...World.consoleOptions,
@@ -356,10 +266,11 @@ export const programWith = Effect.fnUntraced(function* (
     yield* checkLast(follower, logs, seen[i] ?? 0)
     const all = new Map(Object.values(logs).map((log) => [formatLogId(logIds[log.name]), log]))
     const frames = yield* follower.client.received
-    const wrong = wrongIn(frames, all)
-    if (wrong !== undefined) return yield* violated(`${follower.name}, ${wrong}; it got ${summaryOf(frames)}`)
+    const wrong = FollowedLogs.wrongIn(frames, all)
+    if (wrong !== undefined)
+      return yield* violated(`${follower.name}, ${wrong}; it got ${FollowedLogs.summaryOf(frames)}`)
   }
-  yield* mark(followers)
+  for (const { client } of followers) yield* FollowedLogs.mark(yield* client.received)
   yield* healthyAgain(world)
   yield* Scope.close(scope, Exit.void)
   yield* holds(world.errors().length === 0, () => `the console logged errors: ${world.errors().join("; ")}`)
@@ -370,31 +281,3 @@ const queueEventsMax = fc.oneof(fc.constant(1_000), fc.integer({ min: 1, max: 4 
 
 export const program: Property["program"] = (parts) =>
   Effect.flatMap(draw(queueEventsMax), (room) => programWith(parts, room))
-
-/** The frames about logs, without most of their text. */
-const summaryOf = (frames: ReadonlyArray<Received>): string =>
-  frames
-    .filter(({ type }) => type === "log" || type === "subscribed")
-    .map(({ text, type }) => {
-      if (type === "subscribed") return `subscribed to ${decodeSubscribed(text).logs.map(formatLogId).join(" and ")}`
-      const { detail = "", note, text: piece = "", ...log } = decodeLog(text)
-      const what =
-        note === undefined
-          ? JSON.stringify(piece.length > 60 ? `${piece.slice(0, 30)}..${piece.slice(-30)}` : piece)
-          : note
-      return `${formatLogId(log)} ${what} ${detail}`.trim()
-    })
-    .join(", ")
-
-/** What a sweep should reach. */
-const mark = Effect.fnUntraced(function* (followers: ReadonlyArray<Follower>) {
-  for (const { client } of followers) {
-    for (const { text, type } of yield* client.received) {
-      if (type !== "log") continue
-      const { detail = "", note, text: piece = "" } = decodeLog(text)
-      if (piece.includes("\uFFFD")) yield* sometimes("a character was cut")
-      if (note === "gap")
-        yield* sometimes(`a gap in a log was told${detail === "" ? "" : `: ${detail.split(";").at(-1)}`}`)
-    }
-  }
-})

@@ -16,6 +16,7 @@ import * as LifecycleMutants from "../mutants/LifecycleMutants.ts"
 import { eventually, holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
+import * as P06PartsClose from "./P06PartsClose.ts"
 
 const workload = fc.record({
   signalAtMs: fc.nat(4_000),
@@ -141,6 +142,8 @@ export const P6: Property = {
   marks: [
     "a shutdown while a batch is under way",
     "a shutdown with clients",
+    "a shutdown of what is not built yet",
+    "a shutdown in which a part hangs",
     "the console ended with a batch under way",
     "the hub closed with clients",
     "a client joined while the hub closed",
@@ -151,5 +154,12 @@ export const P6: Property = {
   ],
   leaks: "fail",
   program,
-  mutants: [LifecycleMutants.hubWaitsForEver, LifecycleMutants.detachedCalls, LifecycleMutants.forgottenPart]
+  focus: P06PartsClose.program,
+  mutants: [
+    LifecycleMutants.hubWaitsForEver,
+    LifecycleMutants.detachedCalls,
+    LifecycleMutants.forgottenPart,
+    LifecycleMutants.partsNotClosed,
+    LifecycleMutants.patientShutdown
+  ]
 }

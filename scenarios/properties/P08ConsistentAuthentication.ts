@@ -6,38 +6,19 @@
  * are shown to many routes of the running console, taken by reflection, while others log in or guess at passwords. The
  * key that signs tokens is replaced before, and in some runs the commit of a login has no answer. All refusals of one
  * kind of credentials have to be the same to the byte, and none of them may be let in anywhere if it is refused
- * elsewhere.
+ * elsewhere. See `P08Credentials` for accounts, middleware and routes by themselves.
  */
-import { Effect, Redacted } from "effect"
+import { Effect, Redacted, Scope } from "effect"
 import * as fc from "fast-check"
-import { routes } from "../../core/http/Routes.ts"
-import type { Route } from "../../core/http/Routes.ts"
 import { draw } from "../../sim/Draw.ts"
-import { sometimes } from "../../sim/Sim.ts"
 import * as Mutants from "../mutants/AuthenticationMutants.ts"
-import { call, callOf, type Reply, type Verdict, verdictOf } from "../peers/ApiCaller.ts"
+import { call } from "../peers/ApiCaller.ts"
 import { holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
+import * as Credentials from "./P08Credentials.ts"
 
-const kinds = [
-  "none",
-  "good",
-  "api token",
-  "expired",
-  "expired api token",
-  "stolen",
-  "tampered",
-  "refresh token",
-  "no bearer",
-  "empty",
-  "two in a cookie",
-  "in the address",
-  "cookie",
-  "forged",
-  "bad header, good cookie"
-] as const
-type Kind = (typeof kinds)[number]
+const { accessTokenTtlMs, comparing, guarded, keyRotationMs, kinds, makeShown, special } = Credentials
 
 const workload = fc.record({
   kinds: fc.uniqueArray(fc.constantFrom(...kinds), { minLength: 2, maxLength: 4 }),
@@ -46,19 +27,9 @@ const workload = fc.record({
   /** The answer to the commit of a login is lost: it was done all the same. */
   losesCommit: fc.boolean(),
   guesses: fc.constantFrom(0, 6),
-  always: fc.subarray(["metrics", "activity.list", "activity.export", "batches.list", "users.change"], {
-    maxLength: 3
-  }),
+  always: fc.subarray([...special], { maxLength: 3 }),
   logins: fc.array(fc.nat(1_000), { maxLength: 2 })
 })
-
-const accessTokenTtlMs = 20_000
-/**
- * The key is replaced a minute after the start: what was signed shortly before that has to let in when it is shown
- * after it. By then a token that was refreshed before the login counts as stolen when it comes again.
- */
-const loginAtMs = 55_000
-const shownAfterMs = 10_500
 
 const options: World.WorldOptions["options"] = {
   ...World.consoleOptions,
@@ -73,78 +44,23 @@ const options: World.WorldOptions["options"] = {
     ...World.consoleOptions.accounts,
     anonymousRole: undefined,
     accessTokenTtlMs,
-    keyRotationMs: 15_000
+    keyRotationMs
   }
 }
 
-const guarded = routes.filter(({ access, name }) => access !== "public" && name !== "auth.logout")
-
 const password = Redacted.make(World.adminPassword)
 
-/** What each kind of credentials is, as headers and something for the address. */
-const showings = Effect.fnUntraced(function* ({ accounts, sql }: World.World, losesCommit: boolean) {
-  const login = accounts.login("admin", password, {})
-  const old = yield* login
-  const short = { name: "short", role: "admin", limits: {}, expiresMs: 10_000 } as const
-  const gone = yield* accounts.createToken(old.principal, short)
-  yield* Effect.sleep(loginAtMs)
+/** The answer to the commit of this login is lost, if it shall be; it was done all the same. */
+const loses = ({ sql }: World.World, losesCommit: boolean) => {
   let isLost = !losesCommit
   const unanswered = sql.rule(({ operation, phase }) => {
     if (isLost || operation !== "commit" || phase !== "reply") return { _tag: "pass" }
     isLost = true
     return { _tag: "reset" }
   })
-  const now = yield* Effect.scoped(Effect.andThen(unanswered, login))
-  const stolen = yield* login
-  // Two tabs at once.
-  yield* accounts.refresh(stolen.refreshToken, {})
-  yield* accounts.refresh(stolen.refreshToken, {})
-  yield* Effect.sleep(shownAfterMs)
-  yield* Effect.flip(accounts.refresh(stolen.refreshToken, {}))
-  const lasting = yield* accounts.createToken(now.principal, { ...short, expiresMs: undefined })
-  const token = Redacted.value(now.accessToken)
-  const bearer = (text: string) => ({ authorization: `Bearer ${text}` })
-  const [header = "", payload = "", signature = ""] = token.split(".")
-  const tampered = `${header}.${payload}.${signature.startsWith("A") ? "B" : "A"}${signature.slice(1)}`
-  const cookie = { cookie: `muster_session=${token}` }
-  const shown: Readonly<Record<Kind, Readonly<Record<string, string>>>> = {
-    none: {},
-    good: bearer(token),
-    "api token": bearer(Redacted.value(lasting.secret)),
-    expired: bearer(Redacted.value(old.accessToken)),
-    "expired api token": bearer(Redacted.value(gone.secret)),
-    stolen: bearer(Redacted.value(stolen.accessToken)),
-    tampered: bearer(tampered),
-    "refresh token": bearer(Redacted.value(now.refreshToken)),
-    "no bearer": { authorization: `Basic ${token}` },
-    empty: { authorization: "Bearer" },
-    "two in a cookie": { cookie: `muster_session=${token}; muster_session=${token}` },
-    "in the address": {},
-    cookie: { ...cookie, "x-csrf-token": now.csrfToken },
-    forged: cookie,
-    "bad header, good cookie": { ...bearer("nonsense"), ...cookie, "x-csrf-token": now.csrfToken }
-  }
-  return { shown, query: (kind: Kind) => (kind === "in the address" ? `?token=${token}&ticket=${token}` : "") }
-}, Effect.orDie)
-
-const letIn: ReadonlySet<Kind> = new Set(["good", "api token", "cookie"])
-
-const isSafe = ({ method }: Route): boolean => method === "GET"
-
-const expected = (kind: Kind, route: Route): Verdict => {
-  if (kind === "forged") return isSafe(route) && route.name !== "hub.connect" ? "in" : "csrf"
-  return letIn.has(kind) ? "in" : "unauthorized"
+  return <A, E, R>(login: Effect.Effect<A, E, R>) =>
+    Effect.scopedWith((scope) => Effect.andThen(Scope.provide(unanswered, scope), login))
 }
-
-/** What has to be the same everywhere. */
-const shapeOf = ({ headers, status, text }: Reply): string =>
-  JSON.stringify([
-    status,
-    text.replace(headers["x-request-id"] ?? "", ""),
-    headers["www-authenticate"],
-    headers["content-type"],
-    headers["cache-control"]
-  ])
 
 export const P8: Property = {
   id: "P8",
@@ -170,30 +86,19 @@ export const P8: Property = {
       Effect.gen(function* () {
         const world = yield* World.make({ nodes: {}, options, parts })
         const plan = yield* draw(workload)
-        const { query, shown } = yield* showings(world, plan.losesCommit)
+        const shown = yield* makeShown({
+          accounts: world.accounts,
+          username: "admin",
+          password,
+          kinds: plan.kinds,
+          areAged: true,
+          around: loses(world, plan.losesCommit)
+        })
         const chosen = [
           ...plan.routes.flatMap((drawn) => guarded[drawn % guarded.length] ?? []),
-          ...guarded.filter(({ name }) => plan.always.includes(name))
+          ...guarded.filter(({ name }) => plan.always.some((always) => always === name))
         ]
-        const refusals = new Map<string, string>()
-        const show = Effect.fnUntraced(function* (kind: Kind, route: Route) {
-          const asked = callOf(route)
-          const reply = yield* Effect.orDie(
-            call(world, { ...asked, path: `${asked.path}${query(kind)}`, headers: shown[kind] })
-          )
-          const verdict = verdictOf(reply)
-          const what = `${kind} at ${asked.method} ${asked.path}`
-          const wanted = expected(kind, route)
-          // An API token changes no credentials; it was let in to be told so.
-          const isOwnRule = wanted === "in" && verdict === "forbidden" && /^(?:tokens|auth)\./.test(route.name)
-          yield* holds(verdict === wanted || isOwnRule, () => `${what}: ${reply.status}, expected ${wanted}`)
-          if (verdict !== "unauthorized" && verdict !== "csrf") return
-          const before = refusals.get(verdict)
-          const shape = shapeOf(reply)
-          refusals.set(verdict, shape)
-          yield* holds(before === undefined || before === shape, () => `${what}: ${shape}, elsewhere ${before}`)
-          yield* sometimes(`refused: ${kind}`)
-        })
+        const show = comparing((asked) => Effect.orDie(call(world, asked)), shown)
         const others = Effect.forEach(
           plan.logins,
           (atMs) => Effect.andThen(Effect.sleep(atMs), Effect.ignore(world.accounts.login("admin", password, {}))),
@@ -215,6 +120,7 @@ export const P8: Property = {
         )
       })
     ),
+  focus: Credentials.program,
   mutants: [
     Mutants.tellsExpired,
     Mutants.tokenInQuery,

@@ -325,8 +325,8 @@ export const P9: Property = {
     "a reload waited for another one",
     "a reload replaced a node"
   ],
-  program: (parts) =>
-    Effect.flatMap(draw(fc.boolean()), (isDeep) => (isDeep ? Reloads.program(parts) : program(parts))),
+  program,
+  focus: Reloads.program,
   mutants: [
     ConfigMutants.valueAfterNodes,
     ConfigMutants.valueBeforeNodes,

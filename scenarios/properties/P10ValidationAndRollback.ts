@@ -153,6 +153,7 @@ const program = Effect.fnUntraced(function* (parts: ConsoleParts) {
       const field = fieldOf(plan)
       yield* holds(fields.includes(field), () => `${what}: ${field} is wrong, the refusal names ${fields.join(", ")}`)
       yield* sometimes("mistake" in wrong ? "a mistake was refused" : "a spoilt file was refused")
+      yield* sometimes(plan.bySignal ? "refused by signal" : "refused by call")
     })
   )
   yield* same(world, what, "config")
@@ -188,8 +189,8 @@ export const P10: Property = {
   title: "validation and rollback",
   requirements: ["R4.3", "R4.5"],
   marks: ["a reload was refused", "refused by call", "refused by signal"],
-  program: (parts) =>
-    Effect.flatMap(draw(fc.boolean()), (isDeep) => (isDeep ? Refusals.program(parts) : program(parts))),
+  program,
+  focus: Refusals.program,
   mutants: [
     ConfigMutants.appliedFirst,
     ConfigMutants.lenientTls,

@@ -7,9 +7,10 @@
  * made, and each pause compared with the rule; each call ends within its bound as a DatabaseError that fits. Once the
  * server is well again its health shows that within one interval, and every call goes well.
  */
-import { Cause, Effect, Exit, Result } from "effect"
+import { Cause, Effect, Exit, Fiber, Result } from "effect"
 import type { SqlClient } from "effect/sql"
 import * as fc from "fast-check"
+import type { ConsoleParts } from "../../core/Console.ts"
 import { monotonicMs } from "../../core/MonotonicMs.ts"
 import { component } from "../../core/storage/Database.ts"
 import { DatabaseError } from "../../core/storage/DatabaseError.ts"
@@ -24,23 +25,67 @@ import { causeText, eventually, holds, type Property } from "../Property.ts"
 const whats = ["read", "write", "wrong", "duplicate", "hold"] as const
 const faults = ["refuse", "reset", "reply lost", "silence", "busy", "full", "restart", "read-only"] as const
 
-const workload = fc.record({
-  retriesMax: fc.integer({ min: 0, max: 5 }),
-  retryDelayMs: fc.constantFrom(50, 100),
-  retryDelayMaxMs: fc.constantFrom(100, 400, 1_600),
-  statementTimeoutMs: fc.constantFrom(2_000, 4_000),
-  breakerFailures: fc.constantFrom(3, 20),
-  connectionsMax: fc.integer({ min: 1, max: 3 }),
-  acquireTimeoutMs: fc.constantFrom(300, 800),
-  awayAtStart: fc.boolean(),
-  calls: fc.array(fc.record({ atMs: fc.nat(4_000), what: fc.constantFrom(...whats) }), { minLength: 3, maxLength: 8 }),
-  faults: fc.array(
-    fc.record({ atMs: fc.nat(3_000), forMs: fc.integer({ min: 100, max: 3_000 }), how: fc.constantFrom(...faults) }),
-    { minLength: 1, maxLength: 2 }
-  )
-})
+/** How much there is of what a run is made of. */
+interface Size {
+  readonly calls: fc.ArrayConstraints
+  readonly faults: fc.ArrayConstraints
+  /** When something begins, at the latest. */
+  readonly untilMs: number
+  /** The longest that a fault lasts. */
+  readonly faultMsMax: number
+  /** The tables are there from an earlier start. */
+  readonly isPrepared: boolean
+  readonly connectionsMax: number
+  /** Of so many runs the database is away at the start of one. */
+  readonly awayEvery: number
+  /** Calls at the end, for each connection. */
+  readonly againPerConnection: number
+}
 
-type Plan = ReturnType<typeof workload.generate>["value"]
+const large: Size = {
+  calls: { minLength: 3, maxLength: 8 },
+  faults: { minLength: 1, maxLength: 2 },
+  untilMs: 4_000,
+  faultMsMax: 3_000,
+  isPrepared: false,
+  connectionsMax: 3,
+  awayEvery: 2,
+  againPerConnection: 2
+}
+
+const small: Size = {
+  calls: { minLength: 2, maxLength: 3 },
+  faults: { minLength: 1, maxLength: 1 },
+  untilMs: 100,
+  faultMsMax: 2_500,
+  isPrepared: true,
+  connectionsMax: 2,
+  awayEvery: 8,
+  againPerConnection: 1
+}
+
+const workloadOf = ({ awayEvery, calls, connectionsMax, faultMsMax, faults: number, untilMs }: Size) =>
+  fc.record({
+    retriesMax: fc.integer({ min: 0, max: 5 }),
+    retryDelayMs: fc.constantFrom(50, 100),
+    retryDelayMaxMs: fc.constantFrom(100, 400, 1_600),
+    statementTimeoutMs: fc.constantFrom(2_000, 4_000),
+    breakerFailures: fc.constantFrom(3, 20),
+    connectionsMax: fc.integer({ min: 1, max: connectionsMax }),
+    acquireTimeoutMs: fc.constantFrom(300, 800),
+    awayAtStart: fc.nat(awayEvery - 1).map((drawn) => drawn === awayEvery - 1),
+    calls: fc.array(fc.record({ atMs: fc.nat(untilMs), what: fc.constantFrom(...whats) }), calls),
+    faults: fc.array(
+      fc.record({
+        atMs: fc.nat((untilMs * 3) / 4),
+        forMs: fc.integer({ min: 100, max: faultMsMax }),
+        how: fc.constantFrom(...faults)
+      }),
+      number
+    )
+  })
+
+type Plan = ReturnType<ReturnType<typeof workloadOf>["generate"]>["value"]
 
 const fixed = { transactionTimeoutMs: 3_000, breakerOpenMs: 1_000, healthIntervalMs: 2_000 } as const
 
@@ -167,11 +212,13 @@ const fitting: Readonly<Record<string, ReadonlyArray<string>>> = {
   "given up": ["TimedOut"]
 }
 
-const program: Property["program"] = Effect.fnUntraced(function* (parts) {
-  const plan = yield* draw(workload)
+const workloads = { large: workloadOf(large), small: workloadOf(small) } as const
+
+const run = Effect.fnUntraced(function* (parts: ConsoleParts, plan: Plan, { againPerConnection, isPrepared }: Size) {
   const options: DatabaseWorld.DatabaseWorldOptions = {
     parts,
     options: { ...plan, ...fixed },
+    isPrepared,
     pool: { connectionsMax: plan.connectionsMax, acquireTimeoutMs: plan.acquireTimeoutMs }
   }
   const awayMs = 1_500
@@ -194,11 +241,13 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     pauses.push(...found.map(({ share }) => Math.round(share * 100)))
   }
   yield* checkJitter(pauses)
-  yield* Effect.andThen(
-    injecting.pollUnsafe() === undefined ? Effect.sleep(7_000) : Effect.void,
-    checkWell(world, plan)
-  )
+  yield* Effect.andThen(Fiber.join(injecting), checkWell(world, plan, againPerConnection))
 }, Effect.scoped)
+
+const programOf =
+  (how: keyof typeof workloads): Property["program"] =>
+  (parts) =>
+    Effect.flatMap(draw(workloads[how]), (plan) => run(parts, plan, how === "large" ? large : small))
 
 /** It is built all the same, says that it is not there yet, and refuses at once. */
 const checkStart = Effect.fnUntraced(function* ({ components, database }: DatabaseWorld.DatabaseWorld, awayMs: number) {
@@ -233,21 +282,31 @@ const checkJitter = (shares: ReadonlyArray<number>) =>
     () => `all of ${shares.length} pauses are ${shares[0]} % of what they may be: they have no jitter`
   )
 
+/** Health comes slowly. */
+const lookEveryMs = 400
+
 /** All faults are over. */
-const checkWell = Effect.fnUntraced(function* ({ components, database }: DatabaseWorld.DatabaseWorld, plan: Plan) {
+const checkWell = Effect.fnUntraced(function* (
+  { components, database }: DatabaseWorld.DatabaseWorld,
+  plan: Plan,
+  againPerConnection: number
+) {
   // A connection that waits for the answer to a request that was lost before is given up.
-  yield* Effect.sleep(plan.statementTimeoutMs)
+  yield* Effect.sleep(plan.statementTimeoutMs + slackMs)
   yield* eventually({
     what: "its health shows that it is well again",
     // One probe that waits for an answer in vain, a pause, the next.
     withinMs: 2 * fixed.healthIntervalMs + plan.retryDelayMaxMs + 1_000,
-    look: Effect.map(
-      Effect.all([database.status, components.all]),
-      ([status, all]) => `${status}, ${all.find(({ name }) => name === component)?.status}`
+    look: Effect.delay(
+      Effect.map(
+        Effect.all([database.status, components.all]),
+        ([status, all]) => `${status}, ${all.find(({ name }) => name === component)?.status}`
+      ),
+      lookEveryMs
     ),
     until: (seen) => seen === "up, healthy" || seen === "up, degraded"
   })
-  const again = Array.from({ length: 2 * plan.connectionsMax }, (_, index) =>
+  const again = Array.from({ length: againPerConnection * plan.connectionsMax }, (_, index) =>
     database.transaction(`again ${index}`, (sql) => statement(sql, "write", `again-${index}`))
   )
   const exits = yield* Effect.forEach(again, Effect.exit, { concurrency: "unbounded" })
@@ -270,7 +329,8 @@ export const P11: Property = {
     "the health probe closed the circuit of the database"
   ],
   leaks: "fail",
-  program,
+  program: programOf("large"),
+  focus: programOf("small"),
   mutants: [
     DatabaseMutants.permanentRetried,
     DatabaseMutants.retriesWithoutGrowth,

@@ -8,9 +8,10 @@
  * what is counted equals what was acknowledged, and at most what nobody knows of. At rest every connection of the pool
  * can be had at once, and the end finds no transaction open.
  */
-import { Cause, Effect, Exit, Result } from "effect"
+import { Cause, Effect, Exit, Fiber, Result } from "effect"
 import type { SqlClient } from "effect/sql"
 import * as fc from "fast-check"
+import type { ConsoleParts } from "../../core/Console.ts"
 import { monotonicMs } from "../../core/MonotonicMs.ts"
 import { DatabaseError } from "../../core/storage/DatabaseError.ts"
 import { draw } from "../../sim/Draw.ts"
@@ -18,29 +19,63 @@ import { interruptSometime, Rules, sometimes } from "../../sim/Sim.ts"
 import type { Point } from "../../sim/sql/Session.ts"
 import * as DatabaseWorld from "../DatabaseWorld.ts"
 import * as DatabaseMutants from "../mutants/DatabaseMutants.ts"
+import * as AccountsStage from "../stages/AccountsStage.ts"
 import { causeText, holds, type Property, type Violation, violated } from "../Property.ts"
 
 const faults = ["reset", "commit reset", "commit silence", "delay", "restart", "full", "read-only"] as const
 
-const workload = fc.record({
-  connectionsMax: fc.integer({ min: 1, max: 3 }),
-  retriesMax: fc.integer({ min: 0, max: 3 }),
-  asks: fc.array(
-    fc.record({
-      atMs: fc.nat(2_000),
-      how: fc.constantFrom("well", "well", "slow", "fails"),
-      thinksMs: fc.nat(200),
-      givenUp: fc.boolean()
-    }),
-    { minLength: 2, maxLength: 6 }
-  ),
-  faults: fc.array(
-    fc.record({ atMs: fc.nat(2_000), forMs: fc.integer({ min: 100, max: 2_000 }), how: fc.constantFrom(...faults) }),
-    { maxLength: 2 }
-  )
-})
+/** How much there is of what a run is made of. */
+interface Size {
+  readonly asks: fc.ArrayConstraints
+  readonly faults: fc.ArrayConstraints
+  /** When something begins, at the latest. */
+  readonly untilMs: number
+  readonly connectionsMax: number
+  /** Whether the database tells the health of the console how it is. */
+  readonly hasHealth: boolean
+}
 
-type Plan = ReturnType<typeof workload.generate>["value"]
+const large: Size = {
+  asks: { minLength: 2, maxLength: 6 },
+  faults: { maxLength: 2 },
+  untilMs: 2_000,
+  connectionsMax: 3,
+  hasHealth: true
+}
+const small: Size = {
+  asks: { minLength: 1, maxLength: 2 },
+  faults: { maxLength: 1 },
+  untilMs: 30,
+  connectionsMax: 2,
+  hasHealth: false
+}
+
+const workloadOf = ({ asks, connectionsMax, faults: number, untilMs }: Size) =>
+  fc.record({
+    connectionsMax: fc.integer({ min: 1, max: connectionsMax }),
+    retriesMax: fc.integer({ min: 0, max: 3 }),
+    asks: fc.array(
+      fc.record({
+        atMs: fc.nat(untilMs),
+        how: fc.constantFrom("well", "well", "slow", "fails"),
+        thinksMs: fc.nat(200),
+        givenUp: fc.boolean()
+      }),
+      asks
+    ),
+    faults: fc.array(
+      fc.record({
+        atMs: fc.nat(untilMs),
+        forMs: fc.integer({ min: 100, max: 2_000 }),
+        how: fc.constantFrom(...faults)
+      }),
+      number
+    )
+  })
+
+type Plan = ReturnType<ReturnType<typeof workloadOf>["generate"]>["value"]
+
+const workloads = { large: workloadOf(large), small: workloadOf(small) } as const
 type Ask = Plan["asks"][number]
 
 const fixed = {
@@ -50,12 +85,16 @@ const fixed = {
   retryDelayMaxMs: 400,
   breakerFailures: 20,
   breakerOpenMs: 500,
-  healthIntervalMs: 2_000
+  // Nobody looks at its health here.
+  healthIntervalMs: 30_000
 } as const
 
 const acquireTimeoutMs = 1_000
 
 const pagesFew = 1
+
+/** What is counted up, in the database that runs begin with. */
+const versionAtFirst = 1
 
 const inject = Effect.fnUntraced(function* (
   server: DatabaseWorld.DatabaseWorld["server"],
@@ -130,12 +169,13 @@ const look = (server: DatabaseWorld.DatabaseWorld["server"], sql: string) =>
 /** All its time, then: a connection, a BEGIN or ROLLBACK that is not answered, a COMMIT that is not. */
 const boundMs = fixed.transactionTimeoutMs + acquireTimeoutMs + 3 * fixed.statementTimeoutMs + 1_000
 
-const program: Property["program"] = Effect.fnUntraced(function* (parts) {
-  const plan = yield* draw(workload)
+const run = Effect.fnUntraced(function* (parts: ConsoleParts, plan: Plan, { hasHealth }: Size) {
   const { connectionsMax, retriesMax } = plan
   const world = yield* DatabaseWorld.make({
     parts,
     options: { ...fixed, retriesMax },
+    isPrepared: true,
+    ...(hasHealth ? {} : { components: AccountsStage.components }),
     pool: { connectionsMax, acquireTimeoutMs }
   })
   const { database, server } = world
@@ -144,15 +184,22 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     Effect.forEach(plan.faults, (fault) => inject(server, fault), { concurrency: "unbounded", discard: true })
   )
   const ended = yield* Effect.forEach(plan.asks, (each, index) => ask(world, index, each), { concurrency: "unbounded" })
-  if (injecting.pollUnsafe() === undefined) yield* Effect.sleep(5_000)
+  yield* Fiber.join(injecting)
+  // What was sent before may still wait for an answer.
+  yield* Effect.sleep(fixed.statementTimeoutMs + acquireTimeoutMs)
   const done = ended.filter(({ isWhole }) => isWhole).length
   const [counter] = yield* look(server, "SELECT version FROM accounts_version")
   yield* holds(
-    counter?.["version"] === done,
-    () => `${done} transactions are there, and counted were ${String(counter?.["version"])}`
+    counter?.["version"] === versionAtFirst + done,
+    () => `${done} transactions are there, and the count went from ${versionAtFirst} to ${String(counter?.["version"])}`
   )
   yield* checkRest(world, connectionsMax)
 }, Effect.scoped)
+
+const programOf =
+  (how: keyof typeof workloads): Property["program"] =>
+  (parts) =>
+    Effect.flatMap(draw(workloads[how]), (plan) => run(parts, plan, how === "large" ? large : small))
 
 /** Nobody asks, nothing fails: every connection can be had, and nothing is locked. */
 const checkRest = Effect.fnUntraced(function* ({ database, sql }: DatabaseWorld.DatabaseWorld, connectionsMax: number) {
@@ -191,7 +238,8 @@ export const P12: Property = {
     "the retries of a statement were used up"
   ],
   leaks: "fail",
-  program,
+  program: programOf("large"),
+  focus: programOf("small"),
   mutants: [
     DatabaseMutants.commitRetried,
     DatabaseMutants.statementsByThemselves,

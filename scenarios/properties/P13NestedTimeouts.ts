@@ -7,19 +7,26 @@
  * answer must come within the time of its kind, each batch within its own, and the limit that an answer names must be
  * one that was really up by then.
  */
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import * as fc from "fast-check"
-import type { BatchView, OperationKind, TimeLimit } from "../../core/domain/Operation.ts"
+import type { ConsoleParts } from "../../core/Console.ts"
+import type { BatchView, TimeLimit } from "../../core/domain/Operation.ts"
+import type { Batches } from "../../core/fleet/Batches.ts"
+import type { Fleet } from "../../core/fleet/Fleet.ts"
 import { monotonicMs } from "../../core/MonotonicMs.ts"
 import { draw } from "../../sim/Draw.ts"
 import { sometimes } from "../../sim/Sim.ts"
-import * as OperationMutants from "../mutants/OperationMutants.ts"
-import { holds } from "../Property.ts"
-import * as P13Batches from "./P13Batches.ts"
-import type { Property, Violation } from "../Property.ts"
 import type { RunContext } from "../../sim/RunContext.ts"
 import * as WallClock from "../../sim/WallClock.ts"
+import * as OperationMutants from "../mutants/OperationMutants.ts"
+import * as Activities from "../oracles/Activities.ts"
+import type { Sample } from "../oracles/Activities.ts"
+import * as EventStream from "../oracles/EventStream.ts"
+import { holds, violated } from "../Property.ts"
+import type { Property, Violation } from "../Property.ts"
+import * as FleetStage from "../stages/FleetStage.ts"
 import * as World from "../World.ts"
+import * as P13Batches from "./P13Batches.ts"
 
 const kinds = ["start", "stop", "restart"] as const
 
@@ -57,19 +64,107 @@ const workload = fc.record({
   )
 })
 
-type Plan = ReturnType<typeof workload.generate>["value"]
+const smallFields = { atMs: fc.nat(500), node: fc.constant(0), name: fc.constant("api") }
+const smallOperation = fc.record({
+  ...smallFields,
+  kind: fc.constantFrom("stop", "restart", "start")
+})
+/** What one leaves behind is where the next begins. */
+const oneAfterAnother = fc.tuple(
+  fc.record({ ...smallFields, atMs: fc.nat(200), kind: fc.constantFrom("stop", "restart") }),
+  fc.record({ ...smallFields, atMs: fc.integer({ min: 100, max: 1_000 }), kind: fc.constantFrom("start", "restart") })
+)
+const noOperations = fc.constant<ReadonlyArray<ReturnType<typeof smallOperation.generate>["value"]>>([])
+const noBatch = fc.constant(null)
+
+/** One node, and on it an operation, one behind another, or a batch. */
+const smallWorkload = fc.record({
+  deadlineMs: fc.record({
+    start: fc.constantFrom(300, 1_200, 2_500),
+    stop: fc.constantFrom(300, 1_500, 5_000),
+    restart: fc.constantFrom(300, 2_500, 6_000)
+  }),
+  nodes: fc.tuple(fc.constantFrom("none", "none", "hang", "slow", "http500")),
+  spoilAfterMs: fc.nat(800),
+  clock: fc.option(fc.record({ atMs: fc.nat(1_000), byMs: fc.constantFrom(-3_600_000, -1_000, 1_000, 3_600_000) }), {
+    freq: 2
+  }),
+  stopTakesMs: fc.constantFrom(100, 2_500),
+  work: fc.oneof(
+    { weight: 3, arbitrary: fc.record({ operations: fc.tuple(smallOperation), batch: noBatch }) },
+    { weight: 1, arbitrary: fc.record({ operations: oneAfterAnother, batch: noBatch }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        operations: noOperations,
+        batch: fc.record({
+          atMs: fc.nat(500),
+          kind: fc.constantFrom(...kinds),
+          mode: fc.constantFrom("parallel", "rolling", "canary"),
+          concurrency: fc.integer({ min: 1, max: 2 }),
+          timeoutMs: fc.constantFrom(300, 1_000, 3_000)
+        })
+      })
+    }
+  )
+})
+
+type Large = ReturnType<typeof workload.generate>["value"]
+type Small = ReturnType<typeof smallWorkload.generate>["value"]
+type Plan = Large | (Omit<Small, "work"> & Small["work"])
 
 /** A timer and the answer behind it take no virtual time; this is for the wire of the last look under way. */
 const slackMs = 250
+
+/** What the claim needs of a console, or of its fleet alone. */
+interface Subject {
+  readonly fleet: Fleet["Service"]
+  readonly batches: Batches["Service"]
+  readonly supervisords: Readonly<
+    Record<string, { readonly spoil: (how: Plan["nodes"][number]) => Effect.Effect<void> }>
+  >
+  readonly errors: () => ReadonlyArray<string>
+}
 
 /** Most requests are looks: fewer of them show as much of timeouts. */
 const pollEveryMs = 5_000
 const observeIntervalMs = 500
 
-const timeouts: Property["program"] = Effect.fnUntraced(function* (parts) {
+const { fleet: fleetOptions } = World.consoleOptions
+
+const optionsOf = (plan: Plan, intervalMs: number) => ({
+  ...fleetOptions,
+  poll: { ...fleetOptions.poll, intervalMs: pollEveryMs },
+  operations: {
+    ...fleetOptions.operations,
+    deadlineMs: { ...fleetOptions.operations.deadlineMs, ...plan.deadlineMs },
+    observeIntervalMs: intervalMs
+  }
+})
+
+const claim = Effect.fnUntraced(function* (
+  plan: Plan,
+  subject: Subject
+): Effect.fn.Return<void, Violation, RunContext> {
+  const spoil = Effect.forEach(plan.nodes, (how, i) => subject.supervisords[`n${i}`]?.spoil(how) ?? Effect.void)
+  yield* Effect.all(
+    [
+      Effect.andThen(Effect.sleep(plan.spoilAfterMs), spoil),
+      plan.clock === null
+        ? Effect.void
+        : Effect.andThen(Effect.sleep(plan.clock.atMs), WallClock.jump(plan.clock.byMs)),
+      ...plan.operations.map((operation) => operate(subject, plan, operation)),
+      plan.batch === null ? Effect.void : runBatch(subject, plan.batch, plan.deadlineMs)
+    ],
+    { concurrency: "unbounded", discard: true }
+  )
+  yield* holds(subject.errors().length === 0, () => `the console logged errors: ${subject.errors().join("; ")}`)
+})
+
+const timeouts = Effect.fnUntraced(function* (
+  parts: ConsoleParts
+): Effect.fn.Return<void, Violation, RunContext | Scope.Scope> {
   const plan = yield* draw(workload)
-  const { fleet } = World.consoleOptions
-  const deadlineMs = { ...fleet.operations.deadlineMs, ...plan.deadlineMs }
   const programs = ["api", "job"].map((name) => ({
     ...World.steady("app", name),
     stopTakesMs: plan.stopTakesMs,
@@ -77,41 +172,48 @@ const timeouts: Property["program"] = Effect.fnUntraced(function* (parts) {
   }))
   const world = yield* World.make({
     nodes: Object.fromEntries(plan.nodes.map((_, i) => [`n${i}`, programs])),
-    options: {
-      ...World.consoleOptions,
-      fleet: {
-        ...fleet,
-        poll: { ...fleet.poll, intervalMs: pollEveryMs },
-        operations: { ...fleet.operations, deadlineMs, observeIntervalMs }
-      }
-    },
+    options: { ...World.consoleOptions, fleet: optionsOf(plan, observeIntervalMs) },
     parts
   })
   yield* Effect.sleep(2_500)
-  const spoil = Effect.forEach(plan.nodes, (how, i) => world.supervisords[`n${i}`]?.spoil(how) ?? Effect.void)
-  yield* Effect.all(
-    [
-      Effect.andThen(Effect.sleep(plan.spoilAfterMs), spoil),
-      plan.clock === null
-        ? Effect.void
-        : Effect.andThen(Effect.sleep(plan.clock.atMs), WallClock.jump(plan.clock.byMs)),
-      ...plan.operations.map((operation) => operate(world, plan, operation)),
-      plan.batch === null ? Effect.void : runBatch(world, plan.batch, deadlineMs)
-    ],
-    { concurrency: "unbounded", discard: true }
-  )
-  yield* holds(world.errors().length === 0, () => `the console logged errors: ${world.errors().join("; ")}`)
+  yield* claim(plan, world)
+}, Effect.scoped)
+
+/** Fleet and batches by themselves; what operations say is compared with what their processes were, too. */
+const stagedTimeouts = Effect.fnUntraced(function* (
+  parts: ConsoleParts
+): Effect.fn.Return<void, Violation, RunContext | Scope.Scope> {
+  const { work, ...drawn } = yield* draw(smallWorkload)
+  const plan = { ...drawn, ...work }
+  const samples: Array<Sample> = []
+  const stages: Array<FleetStage.BatchStage> = []
+  const watched = EventStream.watch(P13Batches.sampled(parts, () => stages[0], samples))
+  const stage = yield* FleetStage.makeWithBatches({
+    parts: watched.parts,
+    nodes: {
+      n0: [{ ...World.steady("app", "api"), startSecs: 0, stopTakesMs: plan.stopTakesMs, stopWaitSecs: 1 }]
+    },
+    node: { deadlineMs: 5_000, slowMs: 700 },
+    fleet: optionsOf(plan, 1_000)
+  })
+  stages.push(stage)
+  yield* Effect.sleep(20)
+  yield* claim(plan, stage)
+  // Events and samples are dated by the clock that is set.
+  if (plan.clock !== null) return
+  const wrong = Activities.wrongOperation(watched.published(), samples)
+  if (wrong !== undefined) return yield* violated(wrong)
 }, Effect.scoped)
 
 const operate = Effect.fnUntraced(function* (
-  world: World.World,
+  subject: Subject,
   { deadlineMs, nodes }: Plan,
   { atMs, kind, name, node }: Plan["operations"][number]
 ): Effect.fn.Return<void, Violation, RunContext> {
   yield* Effect.sleep(atMs)
   const startedMs = yield* monotonicMs
   const target = `n${node % nodes.length}`
-  const answer = yield* Effect.result(world.fleet.operate({ kind }, target, { group: "app", name }))
+  const answer = yield* Effect.result(subject.fleet.operate({ kind }, target, { group: "app", name }))
   const tookMs = (yield* monotonicMs) - startedMs
   const what = `${kind} of ${target} app:${name}`
   yield* holds(tookMs <= deadlineMs[kind] + slackMs, () => `${what} took ${tookMs} of ${deadlineMs[kind]} ms`)
@@ -137,13 +239,13 @@ const saysTheRightOne = (what: string, limit: TimeLimit, tookMs: number, deadlin
       )
 
 const runBatch = Effect.fnUntraced(function* (
-  world: World.World,
+  subject: Subject,
   { atMs, concurrency, kind, mode, timeoutMs }: NonNullable<Plan["batch"]>,
-  deadlineMs: Readonly<Record<OperationKind, number>>
+  deadlineMs: Plan["deadlineMs"]
 ) {
   yield* Effect.sleep(atMs)
   const startedMs = yield* monotonicMs
-  const view = yield* world.batches
+  const view = yield* subject.batches
     .submit({ operation: { kind }, select: [{}], mode, concurrency, timeout_ms: timeoutMs, wait: true })
     .pipe(Effect.catchTag(["BadSelection", "JobRefused"], Effect.die))
   const tookMs = (yield* monotonicMs) - startedMs
@@ -181,6 +283,9 @@ const checkItems = Effect.fnUntraced(function* (
 const program: Property["program"] = (parts) =>
   Effect.flatMap(draw(fc.nat(5)), (which) => (which === 5 ? P13Batches.program(parts) : timeouts(parts)))
 
+const focus: Property["program"] = (parts) =>
+  Effect.flatMap(draw(fc.nat(11)), (which) => (which === 11 ? P13Batches.focus(parts) : stagedTimeouts(parts)))
+
 export const P13: Property = {
   id: "P13",
   title: "nested timeouts",
@@ -197,6 +302,7 @@ export const P13: Property = {
     "an update removed a group"
   ],
   program,
+  focus,
   mutants: [
     OperationMutants.timeoutDoesNotInterrupt,
     OperationMutants.batchTimeForgotten,

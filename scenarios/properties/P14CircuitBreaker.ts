@@ -9,147 +9,170 @@
  */
 import { Clock, Effect, Fiber } from "effect"
 import * as fc from "fast-check"
+import type { Fleet } from "../../core/fleet/Fleet.ts"
 import type { NodeView } from "../../core/domain/Node.ts"
 import { draw } from "../../sim/Draw.ts"
+import type { RunContext } from "../../sim/RunContext.ts"
 import { sometimes } from "../../sim/Sim.ts"
 import * as BreakerMutants from "../mutants/BreakerMutants.ts"
+import * as BreakerHistory from "../oracles/BreakerHistory.ts"
 import type { NodeCall } from "../oracles/NodeCalls.ts"
 import * as NodeCalls from "../oracles/NodeCalls.ts"
 import { eventually, holds, violated } from "../Property.ts"
-import type { Property } from "../Property.ts"
+import type { Property, Violation } from "../Property.ts"
+import * as FleetStage from "../stages/FleetStage.ts"
 import * as World from "../World.ts"
 
+const how = fc.constantFrom("http500", "malformed", "crash", "hang", "broken off")
+
 const workload = fc.record({
-  how: fc.constantFrom("http500", "malformed", "crash", "hang", "broken off"),
+  /** It fails in this way for this time, after it was well for a while. */
+  troubles: fc.tuple(fc.record({ how, afterMs: fc.constant(3_000), forMs: fc.integer({ min: 4_000, max: 20_000 }) })),
   failures: fc.integer({ min: 2, max: 3 }),
   openMs: fc.constantFrom(3_000, 5_000),
-  failsForMs: fc.integer({ min: 4_000, max: 20_000 }),
-  asks: fc.array(fc.record({ atMs: fc.nat(22_000), node: fc.constantFrom("bad", "bad", "good") }), { maxLength: 12 })
+  hasGood: fc.constant(true),
+  asks: fc.array(
+    fc.record({
+      atMs: fc.nat(22_000),
+      node: fc.constantFrom("bad", "bad", "good"),
+      what: fc.constant("start")
+    }),
+    { maxLength: 12 }
+  )
+})
+
+type Large = ReturnType<typeof workload.generate>["value"]
+type Small = ReturnType<typeof smallWorkload.generate>["value"]
+type Plan = Large | Small
+type Trouble = Plan["troubles"][number]
+
+const trouble = fc.record({
+  how,
+  afterMs: fc.constantFrom(0, 0, 500, 4_000),
+  forMs: fc.integer({ min: 500, max: 4_000 })
+})
+
+/** Mostly the node that fails alone, and calls that cost little. */
+const smallWorkload = fc.record({
+  troubles: fc.oneof({ weight: 3, arbitrary: fc.tuple(trouble) }, { weight: 1, arbitrary: fc.tuple(trouble, trouble) }),
+  failures: fc.constantFrom(2, 2, 3),
+  openMs: fc.constantFrom(500, 1_000, 2_000),
+  hasGood: fc.constantFrom(false, false, false, false, false, true),
+  asks: fc.array(
+    fc.record({
+      atMs: fc.nat(4_000),
+      node: fc.constant("bad"),
+      what: fc.constantFrom("reread", "reread", "reread", "reread", "start")
+    }),
+    { minLength: 1, maxLength: 3 }
+  )
 })
 
 const pollEveryMs = 3_000
+const openMsMax = 10_000
 
-/** Failures that say that the node is bad. Those of a call that is given up say nothing. */
-const isFailure = ({ outcome }: NodeCall): boolean =>
-  outcome === "Unreachable" ||
-  outcome === "ConnectionLost" ||
-  outcome === "TimedOut" ||
-  outcome === "HttpStatus" ||
-  outcome === "Malformed"
-
-interface Opening {
-  readonly atMs: number
-  /** Calls that began before. Those may end whenever they like. */
-  readonly begun: number
+interface Node {
+  readonly spoil: (how: Exclude<Trouble["how"], "crash"> | "none") => Effect.Effect<void>
+  readonly crash: Effect.Effect<void>
+  readonly boot: Effect.Effect<void>
 }
 
-/** When the circuit opened for the first time, by the history alone. */
-const firstOpening = (calls: ReadonlyArray<NodeCall>, failuresMax: number): Opening | undefined => {
-  const ended = calls
-    .map((call, index) => ({ call, index, endedMs: call.endedMs ?? Number.POSITIVE_INFINITY }))
-    .filter(({ call }) => call.endedMs !== undefined && call.outcome !== "interrupted")
-    .toSorted((a, b) => a.endedMs - b.endedMs || a.index - b.index)
-  let inARow = 0
-  for (const { call, endedMs } of ended) {
-    inARow = isFailure(call) ? inARow + 1 : 0
-    if (inARow < failuresMax) continue
-    return { atMs: endedMs, begun: calls.filter(({ startedMs }) => startedMs <= endedMs).length }
-  }
-  return undefined
+/** What the claim needs of a console, or of its fleet alone. */
+interface Subject {
+  readonly fleet: Fleet["Service"]
+  readonly supervisords: Readonly<Record<string, Node>>
+  readonly errors: () => ReadonlyArray<string>
 }
 
-/** Jitter may shorten the time that a circuit is open by so much. */
-const jitterMax = 0.25
+const programs = [World.steady("app", "api")]
 
-const program: Property["program"] = Effect.fnUntraced(
-  function* (parts) {
-    const plan = yield* draw(workload)
-    const calls = NodeCalls.watch(parts)
-    const { fleet } = World.consoleOptions
-    const world = yield* World.make({
-      nodes: { bad: [World.steady("app", "api")], good: [World.steady("app", "api")] },
-      options: {
-        ...World.consoleOptions,
-        fleet: {
-          ...fleet,
-          poll: { ...fleet.poll, intervalMs: pollEveryMs },
-          guard: {
-            ...fleet.guard,
-            breakerFailures: plan.failures,
-            breakerOpenMs: plan.openMs,
-            breakerOpenMsMax: 10_000
-          }
-        }
-      },
-      parts: calls.parts
-    })
-    const bad = world.supervisords["bad"]
-    if (bad === undefined) return yield* Effect.die("the world has no node bad")
-    const asks = yield* Effect.forkChild(
-      Effect.forEach(
-        plan.asks,
-        ({ atMs, node }) => {
-          const id = { group: "app", name: "api" }
-          return Effect.andThen(Effect.sleep(atMs), Effect.ignore(world.fleet.operate({ kind: "start" }, node, id)))
-        },
-        { concurrency: "unbounded", discard: true }
-      )
-    )
-    yield* Effect.sleep(3_000)
-    yield* plan.how === "crash" ? bad.crash : bad.spoil(plan.how)
-    yield* Effect.sleep(plan.failsForMs)
-    yield* bad.spoil("none")
-    yield* bad.boot
+const nodesOf = ({ hasGood }: Plan) => (hasGood ? { bad: programs, good: programs } : { bad: programs })
 
-    yield* checkOpen(
-      calls.all().filter(({ node }) => node === "bad"),
-      plan
-    )
-    yield* eventually({
-      what: "the circuit closes and the node is up",
-      withinMs: 40_000,
-      look: Effect.andThen(Effect.sleep(250), world.fleet.node("bad")),
-      until: ({ breaker, status }: NodeView) => status === "up" && breaker?.state === "closed"
-    })
-    yield* checkGood(calls.all(), yield* Clock.currentTimeMillis)
-    const isOver = yield* Effect.timeoutOption(Fiber.await(asks), 60_000)
-    yield* holds(isOver._tag === "Some", () => "an operation is still under way")
-    yield* holds(world.errors().length === 0, () => `the console logged errors: ${world.errors().join("; ")}`)
-  },
-  Effect.scoped,
-  Effect.catchTag("UnknownNode", Effect.die)
-)
+const { fleet } = World.consoleOptions
 
-const checkOpen = Effect.fnUntraced(function* (
-  calls: ReadonlyArray<NodeCall>,
-  { failures, openMs }: { readonly failures: number; readonly openMs: number }
-) {
-  const opening = firstOpening(calls, failures)
-  if (opening === undefined) return
-  yield* sometimes("a circuit opened")
-  const later = calls.slice(opening.begun)
-  const probe = later[0]
-  if (probe === undefined) return
-  yield* sometimes("a probe was sent")
-  const openForMs = probe.startedMs - opening.atMs
-  if (openForMs < openMs * (1 - jitterMax)) {
-    return yield* violated(
-      `the circuit opened, and ${openForMs} ms later ${probe.method} was asked; open for ${openMs}`
-    )
-  }
-  const probeEndMs = probe.endedMs ?? Number.POSITIVE_INFINITY
-  const beside = later.slice(1).find(({ startedMs }) => startedMs < probeEndMs)
-  if (beside !== undefined) {
-    return yield* violated(`${beside.method} was asked beside the probe ${probe.method} of a circuit that is half open`)
-  }
-  const after = later[1]
-  if (!isFailure(probe) || after === undefined) return
-  yield* sometimes("a probe failed")
-  const againMs = after.startedMs - probeEndMs
-  yield* holds(
-    againMs >= openMs * (1 - jitterMax),
-    () => `the probe failed, and ${againMs} ms later ${after.method} was asked; open for ${openMs} or more`
+const guardOf = ({ failures, openMs }: Plan) => ({
+  ...fleet.guard,
+  breakerFailures: failures,
+  breakerOpenMs: openMs,
+  breakerOpenMsMax: openMsMax
+})
+
+const ask = Effect.fnUntraced(function* (subject: Subject, { atMs, node, what }: Plan["asks"][number]) {
+  yield* Effect.sleep(atMs)
+  yield* Effect.ignore(
+    what === "start"
+      ? subject.fleet.operate({ kind: "start" }, node, { group: "app", name: "api" })
+      : subject.fleet.reread(node)
   )
+})
+
+const strike = Effect.fnUntraced(function* (node: Node, { afterMs, forMs, how: what }: Trouble) {
+  yield* Effect.sleep(afterMs)
+  yield* what === "crash" ? node.crash : node.spoil(what)
+  yield* Effect.sleep(forMs)
+  yield* node.spoil("none")
+  yield* node.boot
+})
+
+const claim = Effect.fnUntraced(function* (
+  plan: Plan,
+  calls: NodeCalls.NodeCalls,
+  subject: Subject,
+  lookEveryMs: number
+): Effect.fn.Return<void, Violation, RunContext> {
+  const bad = subject.supervisords["bad"]
+  if (bad === undefined) return yield* Effect.die("the world has no node bad")
+  const asks = yield* Effect.forkChild(
+    Effect.forEach(plan.asks, (each) => ask(subject, each), { concurrency: "unbounded", discard: true })
+  )
+  yield* Effect.forEach(plan.troubles, (each) => strike(bad, each), { discard: true })
+  yield* eventually({
+    what: "the circuit closes and the node is up",
+    withinMs: 40_000,
+    look: Effect.orDie(Effect.andThen(Effect.sleep(lookEveryMs), subject.fleet.node("bad"))),
+    until: ({ breaker, status }: NodeView) => status === "up" && breaker?.state === "closed"
+  })
+  yield* checkBad(
+    calls.all().filter(({ node }) => node === "bad"),
+    plan
+  )
+  yield* checkGood(calls.all(), yield* Clock.currentTimeMillis)
+  const isOver = yield* Effect.timeoutOption(Fiber.await(asks), 60_000)
+  yield* holds(isOver._tag === "Some", () => "an operation is still under way")
+  yield* holds(subject.errors().length === 0, () => `the console logged errors: ${subject.errors().join("; ")}`)
+})
+
+const program: Property["program"] = Effect.fnUntraced(function* (parts) {
+  const plan = yield* draw(workload)
+  const calls = NodeCalls.watch(parts)
+  const world = yield* World.make({
+    nodes: nodesOf(plan),
+    options: {
+      ...World.consoleOptions,
+      fleet: { ...fleet, poll: { ...fleet.poll, intervalMs: pollEveryMs }, guard: guardOf(plan) }
+    },
+    parts: calls.parts
+  })
+  yield* claim(plan, calls, world, 250)
+}, Effect.scoped)
+
+/** The fleet by itself. */
+const focus: Property["program"] = Effect.fnUntraced(function* (parts) {
+  const plan = yield* draw(smallWorkload)
+  const calls = NodeCalls.watch(parts)
+  const stage = yield* FleetStage.make({
+    parts: calls.parts,
+    nodes: nodesOf(plan),
+    node: { deadlineMs: 1_000 },
+    fleet: { ...fleet, poll: { ...fleet.poll, intervalMs: pollEveryMs }, guard: guardOf(plan) }
+  })
+  yield* claim(plan, calls, stage, 1_000)
+}, Effect.scoped)
+
+const checkBad = Effect.fnUntraced(function* (calls: ReadonlyArray<NodeCall>, { failures, openMs }: Plan) {
+  const { reached, wrong } = BreakerHistory.judge(calls, { failures, openMs, openMsMax })
+  if (wrong !== undefined) return yield* violated(wrong)
+  for (const place of reached) yield* sometimes(place)
 })
 
 /** What lies between two polls of a node that is well, at most: the interval with its jitter, the poll, a turn. */
@@ -175,6 +198,7 @@ export const P14: Property = {
     "a node was restarted behind our back"
   ],
   program,
+  focus,
   mutants: [
     BreakerMutants.neverOpens,
     BreakerMutants.openTimeInSeconds,

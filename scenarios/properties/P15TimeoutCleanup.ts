@@ -9,80 +9,114 @@
  */
 import { Effect, Exit, Scope } from "effect"
 import * as fc from "fast-check"
+import type { Batches } from "../../core/fleet/Batches.ts"
+import type { Fleet } from "../../core/fleet/Fleet.ts"
 import { draw } from "../../sim/Draw.ts"
+import type { RunContext } from "../../sim/RunContext.ts"
 import { interruptSometime, sometimes } from "../../sim/Sim.ts"
 import * as LifecycleMutants from "../mutants/LifecycleMutants.ts"
 import * as OperationMutants from "../mutants/OperationMutants.ts"
 import * as NodeCalls from "../oracles/NodeCalls.ts"
 import type { SupervisordPoint } from "../peers/Supervisord.ts"
 import { eventually, holds, violated } from "../Property.ts"
-import type { Property } from "../Property.ts"
+import type { Property, Violation } from "../Property.ts"
+import * as FleetStage from "../stages/FleetStage.ts"
 import * as World from "../World.ts"
+
+const operation = fc.record({
+  atMs: fc.nat(2_000),
+  kind: fc.constantFrom("start", "stop", "restart", "signal", "clear_log"),
+  name: fc.constantFrom("api", "job"),
+  // Given up by whoever asked, at some step from then on.
+  givenUp: fc.boolean()
+})
+const batch = fc.record({ atMs: fc.nat(1_000), cancelAfterMs: fc.nat(3_000) })
 
 const workload = fc.record({
   how: fc.constantFrom("hang", "slow", "broken off", "http500", "reply lost"),
   deadlineMs: fc.integer({ min: 100, max: 4_000 }),
-  operations: fc.array(
-    fc.record({
-      atMs: fc.nat(2_000),
-      kind: fc.constantFrom("start", "stop", "restart", "signal", "clear_log"),
-      name: fc.constantFrom("api", "job"),
-      // Given up by whoever asked, at some step from then on.
-      givenUp: fc.boolean()
-    }),
-    { minLength: 1, maxLength: 4 }
-  ),
-  batch: fc.option(fc.record({ atMs: fc.nat(1_000), cancelAfterMs: fc.nat(3_000) }))
+  operations: fc.array(operation, { minLength: 1, maxLength: 4 }),
+  batch: fc.option(batch)
 })
 
-type Plan = ReturnType<typeof workload.generate>["value"]
+const smallOperation = fc.record({
+  atMs: fc.nat(200),
+  kind: fc.constantFrom("stop", "stop", "stop", "restart", "start", "signal", "clear_log"),
+  name: fc.constant("api"),
+  givenUp: fc.boolean()
+})
+const smallBatch = fc.record({ atMs: fc.nat(200), cancelAfterMs: fc.nat(1_000) })
+
+/** Mostly one operation, and seldom a batch. */
+const smallWorkload = fc.record({
+  how: fc.constantFrom("hang", "slow", "mute", "broken off", "http500", "reply lost"),
+  deadlineMs: fc.constantFrom(100, 400, 1_200),
+  operations: fc.oneof(
+    { weight: 4, arbitrary: fc.tuple(smallOperation) },
+    { weight: 1, arbitrary: fc.tuple(smallOperation, smallOperation) }
+  ),
+  batch: fc.oneof({ weight: 11, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: smallBatch })
+})
+
+type Large = ReturnType<typeof workload.generate>["value"]
+type Small = ReturnType<typeof smallWorkload.generate>["value"]
+type Plan = Large | Small
 
 const requestOf = (kind: Plan["operations"][number]["kind"]) =>
   kind === "signal" ? ({ kind, signal: "HUP" } as const) : ({ kind } as const)
 
-const ask = Effect.fnUntraced(function* (world: World.World, plan: Plan["operations"][number]) {
+/** What the claim needs of a console, or of its fleet alone; its node is `web`. */
+interface Subject {
+  readonly fleet: Fleet["Service"]
+  readonly batches: Batches["Service"] | undefined
+  /** The trouble, until the scope closes. */
+  readonly trouble: Effect.Effect<void, never, Scope.Scope>
+  /** Steps of the run within which operations are given up. */
+  readonly withinSteps: number
+  readonly lookEveryMs: number
+}
+
+const ask = Effect.fnUntraced(function* (
+  { fleet, withinSteps }: Subject,
+  deadlineMs: number,
+  plan: Plan["operations"][number]
+) {
   yield* Effect.sleep(plan.atMs)
-  const operation = world.fleet.operate(requestOf(plan.kind), "web", { group: "app", name: plan.name })
-  if (!plan.givenUp) return yield* Effect.ignore(operation)
-  const exit = yield* interruptSometime(operation, { withinSteps: 4_000 })
+  const asked = fleet.operate(requestOf(plan.kind), "web", { group: "app", name: plan.name })
+  if (!plan.givenUp) {
+    const isOver = yield* Effect.timeoutOption(Effect.ignore(asked), deadlineMs + endsMs)
+    return yield* holds(isOver._tag === "Some", () => `${plan.kind} of app:${plan.name} does not end`)
+  }
+  const exit = yield* interruptSometime(asked, { withinSteps })
   if (Exit.hasInterrupts(exit)) yield* sometimes("an operation was given up")
 })
 
-const cancelled = Effect.fnUntraced(function* (world: World.World, plan: NonNullable<Plan["batch"]>) {
+/** An operation that was cut off still tells of its end. */
+const endsMs = 5_000
+
+const cancelled = Effect.fnUntraced(function* ({ batches }: Subject, plan: NonNullable<Plan["batch"]>) {
+  if (batches === undefined) return
   yield* Effect.sleep(plan.atMs)
-  const batch = yield* world.batches
+  const begun = yield* batches
     .submit({ operation: { kind: "restart" }, select: [{ node: "web" }] })
     .pipe(Effect.catchTag(["BadSelection", "JobRefused"], Effect.die))
   yield* Effect.sleep(plan.cancelAfterMs)
-  const after = yield* Effect.orDie(world.batches.cancel(batch.id))
+  const after = yield* Effect.orDie(batches.cancel(begun.id))
   yield* holds(after.status !== "running", () => "a batch that was cancelled is still running")
 })
 
-const program: Property["program"] = Effect.fnUntraced(function* (parts) {
-  const plan = yield* draw(workload)
-  const calls = NodeCalls.watch(parts)
-  const { fleet } = World.consoleOptions
-  const ms = plan.deadlineMs
-  const deadlineMs = { start: ms, stop: ms, restart: ms, signal: ms, stdin: ms, clear_log: ms }
-  const scope = yield* Scope.make()
-  const world = yield* World.make({
-    nodes: { web: [World.steady("app", "api"), World.steady("app", "job")] },
-    options: {
-      ...World.consoleOptions,
-      fleet: { ...fleet, operations: { ...fleet.operations, deadlineMs } }
-    },
-    parts: calls.parts
-  }).pipe(Scope.provide(scope))
-  const web = world.supervisords["web"]
-  if (web === undefined) return yield* Effect.die("the world has no node web")
-  yield* Effect.sleep(2_500)
+const claim = Effect.fnUntraced(function* (
+  plan: Plan,
+  calls: NodeCalls.NodeCalls,
+  subject: Subject
+): Effect.fn.Return<void, Violation, RunContext> {
+  const { fleet, lookEveryMs, trouble: begin } = subject
   const trouble = yield* Scope.make()
-  if (plan.how !== "reply lost") yield* web.spoil(plan.how)
-  else yield* web.rule((point) => (isChange(point) ? { _tag: "reset" } : { _tag: "pass" })).pipe(Scope.provide(trouble))
+  yield* Scope.provide(begin, trouble)
   yield* Effect.all(
     [
-      ...plan.operations.map((operation) => ask(world, operation)),
-      plan.batch === null ? Effect.void : cancelled(world, plan.batch)
+      ...plan.operations.map((each) => ask(subject, plan.deadlineMs, each)),
+      plan.batch === null ? Effect.void : cancelled(subject, plan.batch)
     ],
     { concurrency: "unbounded", discard: true }
   )
@@ -90,23 +124,57 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   if (asking !== undefined) return yield* violated(`${asking.method} is under way although nobody waits for it`)
 
   yield* Scope.close(trouble, Exit.void)
-  yield* web.spoil("none")
   yield* eventually({
     what: "the node is up",
     withinMs: 60_000,
-    look: Effect.orDie(world.fleet.node("web")),
+    look: Effect.orDie(Effect.andThen(Effect.sleep(lookEveryMs), fleet.node("web"))),
     until: ({ breaker, status }) => status === "up" && breaker?.state === "closed"
   })
   // Whatever still held the lock of a process would keep this one waiting for its whole limit.
-  for (const name of ["api", "job"]) {
-    const again = yield* world.fleet
+  const names = new Set(plan.operations.map(({ name }) => name))
+  for (const name of names) {
+    const again = yield* fleet
       .operate({ kind: "signal", signal: "HUP" }, "web", { group: "app", name })
-      .pipe(Effect.result, Effect.timeoutOption(ms + onTimeMs))
+      .pipe(Effect.result, Effect.timeoutOption(plan.deadlineMs + onTimeMs))
     const isLate =
       again._tag === "None" ||
-      (again.value._tag === "Success" && again.value.success.outcome === "timeout" && ms >= onTimeMs)
+      (again.value._tag === "Success" && again.value.success.outcome === "timeout" && plan.deadlineMs >= onTimeMs)
     yield* holds(!isLate, () => `app:${name} cannot be operated any more`)
   }
+})
+
+const { fleet: fleetOptions } = World.consoleOptions
+
+const deadlinesOf = ({ deadlineMs: ms }: Plan) => ({
+  start: ms,
+  stop: ms,
+  restart: ms,
+  signal: ms,
+  stdin: ms,
+  clear_log: ms
+})
+
+const program: Property["program"] = Effect.fnUntraced(function* (parts) {
+  const plan = yield* draw(workload)
+  const calls = NodeCalls.watch(parts)
+  const scope = yield* Scope.make()
+  const world = yield* World.make({
+    nodes: { web: [World.steady("app", "api"), World.steady("app", "job")] },
+    options: {
+      ...World.consoleOptions,
+      fleet: { ...fleetOptions, operations: { ...fleetOptions.operations, deadlineMs: deadlinesOf(plan) } }
+    },
+    parts: calls.parts
+  }).pipe(Scope.provide(scope))
+  const { batches, fleet, supervisords } = world
+  const web = supervisords["web"]
+  if (web === undefined) return yield* Effect.die("the world has no node web")
+  yield* Effect.sleep(2_500)
+  const trouble =
+    plan.how === "reply lost"
+      ? web.rule((point) => (isChange(point) ? { _tag: "reset" } : { _tag: "pass" }))
+      : Effect.acquireRelease(web.spoil(plan.how), () => web.spoil("none"))
+  yield* claim(plan, calls, { fleet, batches, trouble, withinSteps: 4_000, lookEveryMs: 0 })
   yield* Scope.close(scope, Exit.void)
   yield* eventually({
     what: "no connection is left",
@@ -117,6 +185,40 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   yield* holds(calls.underWay() === 0, () => "a call outlived the console")
   yield* holds(world.errors().length === 0, () => `the console logged errors: ${world.errors().join("; ")}`)
 }, Effect.scoped)
+
+/** Runs from its start. */
+const running = (name: string) => ({ ...World.steady("app", name), startSecs: 0 })
+
+/** Fleet and batches by themselves. */
+const focus: Property["program"] = Effect.fnUntraced(function* (parts) {
+  const plan = yield* draw(smallWorkload)
+  const calls = NodeCalls.watch(parts)
+  const scope = yield* Scope.make()
+  const options: FleetStage.FleetStageOptions = {
+    parts: calls.parts,
+    nodes: { web: [running("api"), running("job")] },
+    node: { deadlineMs: 1_000, slowMs: 600 },
+    fleet: {
+      ...fleetOptions,
+      poll: { ...fleetOptions.poll, intervalMs: 5_000 },
+      guard: { ...fleetOptions.guard, deadlineMs: 1_500, breakerOpenMs: 1_000 },
+      operations: { ...fleetOptions.operations, deadlineMs: deadlinesOf(plan), observeIntervalMs: 1_000 }
+    }
+  }
+  const stage =
+    plan.batch === null
+      ? { ...(yield* Scope.provide(FleetStage.make(options), scope)), batches: undefined }
+      : yield* Scope.provide(FleetStage.makeWithBatches(options), scope)
+  const { batches, errors, fleet, supervisords } = stage
+  const web = supervisords["web"]
+  if (web === undefined) return yield* Effect.die("the stage has no node web")
+  yield* Effect.sleep(50)
+  const trouble = Effect.acquireRelease(web.spoil(plan.how), () => web.spoil("none"))
+  yield* claim(plan, calls, { fleet, batches, trouble, withinSteps: 800, lookEveryMs: 500 })
+  yield* Scope.close(scope, Exit.void)
+  yield* holds(calls.underWay() === 0, () => "a call outlived the console")
+  yield* holds(errors().length === 0, () => `the console logged errors: ${errors().join("; ")}`)
+})
 
 /** A call of a node that is well takes less, its turn included. */
 const onTimeMs = 1_000
@@ -141,5 +243,6 @@ export const P15: Property = {
   ],
   leaks: "fail",
   program,
+  focus,
   mutants: [LifecycleMutants.detachedCalls, OperationMutants.lockIsKept, OperationMutants.permitIsKept]
 }

@@ -8,10 +8,8 @@
  * the database is away, the budget is one request, memory is short, or the console ends in the middle.
  */
 import { Effect } from "effect"
-import { HttpMethod } from "effect/http"
 import * as fc from "fast-check"
 import type { ConsoleOptions } from "../../core/Console.ts"
-import { routes } from "../../core/http/Routes.ts"
 import { draw } from "../../sim/Draw.ts"
 import { sometimes } from "../../sim/Sim.ts"
 import * as ErrorMutants from "../mutants/ErrorMutants.ts"
@@ -20,104 +18,15 @@ import * as ApiClient from "../peers/ApiClient.ts"
 import { holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
-
-/** What fills in the names of a path: things that exist, more often than not. */
-const names: Readonly<Record<string, ReadonlyArray<string>>> = {
-  node: ["n0", "n0", "n1", "n1", "n9"],
-  group: ["app", "app", "app", "x%3Ay"],
-  name: ["api", "api", "nothing"],
-  operation: ["start", "stop", "restart", "clear_log", "dance"],
-  username: ["vera", "nobody", "%20x"],
-  id: ["1", "99", "x%20y", "-1"]
-}
-
-/** A body that each endpoint takes. */
-const sound: Readonly<Record<string, unknown>> = {
-  "processes.signal": { signal: "HUP" },
-  "processes.stdin": { chars: "hello\n" },
-  "batches.submit": { operation: { kind: "stop" }, select: [{}], wait: true },
-  "auth.login": { username: "adam", password: ApiClient.passwordOf("adam") },
-  "auth.refresh": { refresh_token: "of nobody" },
-  "auth.password": { present: "not the one", next: "another password" },
-  "users.create": { username: "vera", password: "a good password", role: "viewer" },
-  "users.change": { role: "viewer" },
-  "tokens.create": { name: "ci", role: "viewer" }
-}
-
-const bodies = {
-  none: undefined,
-  broken: "{",
-  list: "[]",
-  extra: '{"nothing":1}',
-  deep: "[".repeat(2_000),
-  large: `{"chars":"${"x".repeat(530_000)}"}`
-} as const
-
-const queries = ["", "", "?limit=0", "?format=csv", "?format=xml", "?offset=1&length=10", "?x=%00"]
-
-/** Places of the routes behind which there is a node or the database. */
-const talking = routes.flatMap(({ name }, place) =>
-  /^(processes\.(operate|readLog|signal)|nodes\.(update|previewUpdate)|activity|users\.(create|change))/.test(name)
-    ? [place]
-    : []
-)
-
-const request = fc.record({
-  atMs: fc.nat(3_000),
-  route: fc.oneof(fc.nat(routes.length + 2), fc.constantFrom(...talking)),
-  names: fc.array(fc.nat(20), { minLength: 4, maxLength: 4 }),
-  query: fc.constantFrom(...queries),
-  method: fc.oneof(
-    { weight: 6, arbitrary: fc.constant(undefined) },
-    { weight: 1, arbitrary: fc.constantFrom(...HttpMethod.all) }
-  ),
-  body: fc.constantFrom("sound", "sound", "sound", "none", "broken", "list", "extra", "deep", "large"),
-  type: fc.constantFrom("application/json", "application/json", "application/json", "text/plain"),
-  who: fc.constantFrom("adam", "adam", "adam", "olga", "vera", "wrong", "nobody", "cookie"),
-  sendsId: fc.constantFrom("sound", "sound", "none", "unsound")
-})
+import * as Answers from "./P16Answers.ts"
 
 const workload = fc.record({
-  requests: fc.array(request, { minLength: 4, maxLength: 10 }),
+  requests: fc.array(Answers.request, { minLength: 4, maxLength: 10 }),
   trouble: fc.constantFrom("none", "nodes", "nodes", "breaker", "database", "budget", "operations", "memory", "end"),
   node: fc.constantFrom("crash", "hang", "http500", "malformed", "shutdown", "broken off", "fault", "401"),
   troubleAtMs: fc.nat(1_500)
 })
 type Plan = ReturnType<typeof workload.generate>["value"]
-
-const strangePaths = ["/api/nothing", "/", "/api/nodes/%ff"] as const
-
-const toRequest = (plan: Plan["requests"][number], id: number, tokens: ReadonlyMap<string, string>) => {
-  const route = routes[plan.route]
-  const chosen = [...plan.names]
-  const pick = (name: string) => {
-    const values = names[name] ?? [name]
-    return values[(chosen.shift() ?? 0) % values.length] ?? ""
-  }
-  const path =
-    route === undefined
-      ? (strangePaths[plan.route - routes.length] ?? "/api")
-      : route.path.replaceAll(/:([a-z]+)/g, (_, name: string) => pick(name))
-  const own = route === undefined || !HttpMethod.isHttpMethod(route.method) ? "GET" : route.method
-  const method = plan.method ?? own
-  const soundBody = route === undefined || !(route.name in sound) ? undefined : JSON.stringify(sound[route.name])
-  const body = plan.body === "sound" ? soundBody : bodies[plan.body]
-  const token = tokens.get(plan.who)
-  const ids = { sound: `r-${id}`, none: undefined, unsound: `r ${id} <b>` }
-  const sentId = ids[plan.sendsId]
-  const asked: ApiClient.Asked = {
-    method,
-    path: `${path}${plan.query}`,
-    headers: {
-      "content-type": plan.type,
-      ...(sentId === undefined ? {} : { "x-request-id": sentId }),
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(plan.who === "cookie" ? { cookie: `muster_session=${tokens.get("adam") ?? ""}` } : {})
-    },
-    ...(HttpMethod.hasBody(method) ? { body } : {})
-  }
-  return asked
-}
 
 const strikeNode = Effect.fnUntraced(function* (world: World.World, how: Plan["node"]) {
   const node = world.supervisords["n1"]
@@ -173,7 +82,7 @@ const program: Property["program"] = (parts) =>
         plan.requests,
         Effect.fnUntraced(function* (each, i) {
           yield* Effect.sleep(isNarrow ? each.atMs % 10 : each.atMs)
-          const asked = toRequest(each, i, tokens)
+          const asked = Answers.toRequest(each, i, tokens)
           const answer = yield* ApiClient.ask(world, asked)
           if (answer === undefined) return
           const wrong = ApiErrors.wrongWith(asked, answer)
@@ -202,6 +111,7 @@ export const P16: Property = {
     "method_not_allowed"
   ],
   program,
+  focus: Answers.program,
   mutants: [
     ErrorMutants.plainUnknownRoutes,
     ErrorMutants.gatewayTimeoutIsBadGateway,

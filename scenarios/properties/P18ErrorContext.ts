@@ -18,37 +18,7 @@ import * as ApiClient from "../peers/ApiClient.ts"
 import { eventually, holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
-
-/** What the cause of an answer of this code has to name, by what was broken. */
-const evidence: Readonly<Record<string, RegExp>> = {
-  node_unreachable: /NodeError.*(cannot be reached|connection lost).*(ECONN|UND_ERR|refused|reset|closed|broke)/i,
-  node_timeout: /NodeError.*no reply within \d+ ms/,
-  node_invalid_reply: /NodeError.*(HTTP status 500|not understood)/,
-  node_unauthorized: /NodeError.*HTTP 401/,
-  node_shutting_down: /NodeError.*shutting down/,
-  node_circuit_open: /NodeError.*failed too often/,
-  node_busy: /NodeError.*calls to it are under way/,
-  database_unavailable: /DatabaseError.*(cannot be reached).*(ECONN|circuit|refused|reset|closed)/i,
-  database_timeout: /DatabaseError/,
-  database_busy: /DatabaseError/,
-  overloaded: /BudgetExceeded|memory/,
-  shutting_down: /Interrupt/
-}
-
-const requests = {
-  preview: { method: "GET", path: "/api/nodes/n0/update", operation: "nodes.previewUpdate" },
-  start: { method: "POST", path: "/api/nodes/n0/processes/app/api/start", operation: "processes.operate" },
-  restart: { method: "POST", path: "/api/nodes/n0/processes/app/api/restart", operation: "processes.operate" },
-  log: { method: "GET", path: "/api/nodes/n0/processes/app/api/log", operation: "processes.readLog" },
-  user: { method: "POST", path: "/api/users", operation: "users.create" },
-  activity: { method: "GET", path: "/api/activity", operation: "activity.list" },
-  export: { method: "GET", path: "/api/activity/export?format=csv", operation: "activity.export" },
-  nodes: { method: "GET", path: "/api/nodes", operation: "nodes.list" },
-  nothing: { method: "GET", path: "/api/nothing", operation: "http.get" }
-} as const
-type What = keyof typeof requests
-
-const isWhat = (name: string): name is What => Object.hasOwn(requests, name)
+import * as Answers from "./P18Answers.ts"
 
 const nodeTroubles = ["crash", "hang", "http500", "malformed", "shutdown", "broken off", "401", "breaker"] as const
 
@@ -56,7 +26,7 @@ const workload = fc.record({
   requests: fc.array(
     fc.record({
       atMs: fc.nat(3_000),
-      what: fc.constantFrom(...Object.keys(requests).filter(isWhat)),
+      what: fc.constantFrom(...Answers.whats),
       sendsId: fc.boolean()
     }),
     { minLength: 3, maxLength: 8 }
@@ -107,36 +77,6 @@ const optionsOf = ({ trouble }: Plan): ConsoleOptions => {
   }
 }
 
-/** What is wrong with what the log says of an answer; undefined when nothing is. */
-const wrongWith = (
-  what: What,
-  { body, headers, status }: ApiClient.Answered,
-  lines: ReadonlyArray<LogLines.Line>
-): string | undefined => {
-  if (status < 500) return undefined
-  const id = headers["x-request-id"]
-  const story = `${what}, answered ${status} ${body}`
-  const own = lines.filter((line) => line.request_id === id && LogLines.isTrouble(line))
-  const [line, ...others] = own.filter(({ message }) => message === "request failed")
-  if (line === undefined || others.length > 0) return `${story}: ${others.length === 0 ? "no" : "not one"} line says so`
-  if (LogLines.operationOf(line) !== requests[what].operation) return `${story}: ${LogLines.operationOf(line)}`
-  const code = /"code":"(\w+)"/.exec(body)?.[1] ?? ""
-  const expected = evidence[code]
-  const cause = LogLines.causeOf(line)
-  if (expected === undefined) return `${story}: this was not expected`
-  return expected.test(cause) ? undefined : `${story}: the cause is ${cause === "" ? "nothing" : cause}`
-}
-
-/** What is wrong with a line by itself. */
-const wrongAlone = (line: LogLines.Line): string | undefined => {
-  const what = `"${line.message}" at ${line.level}`
-  if (line.request_id !== undefined && LogLines.operationOf(line) === "") return `${what}: of no operation`
-  // What a node does is an event and no error of ours: warnings of it say what happened in their message.
-  if (line.level === "WARN" && line.cause === undefined) return undefined
-  if (LogLines.operationOf(line) === "") return `${what}: of no operation`
-  return LogLines.causeOf(line) === "" ? `${what}: without a cause` : undefined
-}
-
 const program: Property["program"] = (parts) =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -162,7 +102,7 @@ const program: Property["program"] = (parts) =>
         plan.requests,
         Effect.fnUntraced(function* ({ atMs, sendsId, what }, i) {
           yield* Effect.sleep(plan.trouble === "budget" || plan.trouble === "end" ? atMs % 20 : atMs)
-          const { method, path } = requests[what]
+          const { method, path } = Answers.requests[what]
           const body = { username: `u${i}`, password: "a good password", role: "viewer" }
           const answer = yield* ApiClient.ask(world, {
             method,
@@ -180,12 +120,12 @@ const program: Property["program"] = (parts) =>
       yield* holds(readable.length === lines.length, () => "a line of the log is none")
       for (const { answer, what } of answers) {
         if (answer === undefined) continue
-        const wrong = wrongWith(what, answer, readable)
+        const wrong = Answers.wrongWith(what, answer, readable)
         yield* holds(wrong === undefined, () => wrong ?? "")
         if (answer.status >= 500) yield* sometimes(`${plan.trouble}: ${/"code":"(\w+)"/.exec(answer.body)?.[1]}`)
       }
       for (const line of readable.filter(LogLines.isTrouble)) {
-        const wrong = wrongAlone(line)
+        const wrong = Answers.wrongAlone(line)
         yield* holds(wrong === undefined, () => `${wrong}: ${JSON.stringify(line)}`)
         if (line.request_id === undefined && line.cause !== undefined) yield* sometimes(`alone: ${line.message}`)
       }
@@ -216,5 +156,6 @@ export const P18: Property = {
     "database: database_unavailable"
   ],
   program,
+  focus: Answers.program,
   mutants: [ErrorMutants.logsNoId, ErrorMutants.logsNoCause, ErrorMutants.logsBugsOnly]
 }

@@ -17,6 +17,7 @@ import * as LifecycleMutants from "../mutants/LifecycleMutants.ts"
 import { eventually, holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
+import * as P19Owners from "./P19Owners.ts"
 
 const workload = fc.record({
   end: fc.constantFrom("scope", "signal", "crash", "interruption"),
@@ -126,11 +127,15 @@ export const P19: Property = {
   marks: [
     "interrupted while it was built",
     "a part was closed while it was built",
+    "a console that was half built ended",
+    "a small console was started again after: crash",
+    "a small console was started again after: interruption",
     "started again after a crash",
     "started again after a signal",
     "what was known of nodes was recalled"
   ],
   leaks: "fail",
   program,
+  focus: P19Owners.program,
   mutants: [LifecycleMutants.detachedCalls, LifecycleMutants.forgottenPart, LifecycleMutants.immortalBatch]
 }

@@ -16,6 +16,7 @@ import * as NodeCalls from "../oracles/NodeCalls.ts"
 import { eventually, holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
+import * as Permits from "./P21Permits.ts"
 
 const programs = ["a", "b", "c", "d"]
 
@@ -122,5 +123,6 @@ export const P21: Property = {
   ],
   leaks: "fail",
   program,
+  focus: Permits.program,
   mutants: [PermitMutants.permitLostOnInterruption, PermitMutants.onePermitMore, PermitMutants.waitersNotCounted]
 }

@@ -9,7 +9,6 @@
  * configuration.
  */
 import { Effect } from "effect"
-import type { HttpMethod } from "effect/http"
 import * as fc from "fast-check"
 import type { ConsoleOptions } from "../../core/Console.ts"
 import { draw } from "../../sim/Draw.ts"
@@ -21,172 +20,17 @@ import * as ApiClient from "../peers/ApiClient.ts"
 import { eventually, holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
-
-const hostile = [
-  "../../../../etc/passwd",
-  "..\\..\\windows",
-  "%2e%2e%2f",
-  "/etc/muster.toml",
-  "' OR '1'='1' --",
-  "x'; DROP TABLE users; --",
-  '"; DELETE FROM activity; --',
-  "%' OR 1=1 ESCAPE '\\",
-  "\u0000",
-  "\u001b[2J\u001b[31m",
-  "\r\nSet-Cookie: a=b\r\n\r\n<html>",
-  '\n{"level":"ERROR"}',
-  "\u2028\u202e\ufeff",
-  "\ud800",
-  "__proto__",
-  "constructor",
-  "hasOwnProperty",
-  "<script>alert(1)</script>",
-  "=cmd|' /C calc'!A0",
-  "@SUM(1)",
-  '+1,"2"\r\n-3',
-  "${MUSTER_ADMIN_PASSWORD}",
-  "x".repeat(5_000)
-] as const
-
-const text = fc.constantFrom(...hostile)
-
-/** Without what no XML can hold: a supervisord with such a name cannot report anything. */
-const textOfXml = fc.constantFrom(...hostile.filter((each) => !/[\u0000-\u0008\u000b-\u001f\ud800-\udfff]/.test(each)))
-
-/** A text as it can stand in a path or a query. */
-const escape = (value: string): string => encodeURIComponent(value.toWellFormed())
-
-/** Escaped, escaped twice, and as it is, with percent signs that escape nothing. */
-const inPath = [
-  escape,
-  (value: string) => escape(escape(value)),
-  (value: string) => value.replaceAll(/[^!-~]|[?#]/g, "_")
-]
-
-const pathTo = fc.constantFrom<(value: string) => readonly [HttpMethod.HttpMethod, string]>(
-  (value) => ["GET", `/api/nodes/${value}`],
-  (value) => ["POST", `/api/nodes/n0/processes/${value}/api/start`],
-  (value) => ["GET", `/api/nodes/n0/processes/app/${value}/log`],
-  (value) => ["POST", `/api/nodes/n0/processes/app/api/${value}`],
-  (value) => ["GET", `/api/users/${value}`],
-  (value) => ["DELETE", `/api/users/${value}`],
-  (value) => ["DELETE", `/api/tokens/${value}`],
-  (value) => ["GET", `/api/batches/${value}`],
-  (value) => ["GET", `/${value}`],
-  (value) => ["GET", `/docs/${value}`],
-  (value) => ["PATCH", `/api/${value}/${value}`]
-)
-
-const filter = fc.constantFrom("actor", "action", "node", "process", "request_id", "text", "from", "outcome", "limit")
-
-const json = (value: unknown): string => JSON.stringify(value)
-
-/** Bodies by what they are for; some of them are sound, and hostile in what they name. */
-const bodyOf = fc.constantFrom<(value: string) => readonly [HttpMethod.HttpMethod, string, string]>(
-  (value) => ["POST", "/api/users", json({ username: value, password: "a good password", role: "viewer" })],
-  (value) => [
-    "POST",
-    "/api/users",
-    json({ username: "nora", password: value, role: "viewer", limits: { nodes: [value], programs: ["*"] } })
-  ],
-  (value) => ["POST", "/api/users", json({ username: "nora", password: "a good password", role: value })],
-  (value) => [
-    "POST",
-    "/api/users",
-    `{"__proto__":{"role":"admin","polluted":1},"username":"nora","password":"a good password","role":"viewer"${
-      value.length % 2 === 0 ? `,"constructor":{"prototype":{"polluted":1}}` : ""
-    }}`
-  ],
-  (value) => ["POST", "/api/tokens", json({ name: value, role: "admin" })],
-  (value) => ["PATCH", "/api/users/vera", json({ limits: { nodes: [value] } })],
-  (value) => ["PATCH", "/api/users/vera", `{"role":"viewer","__proto__":{"role":"admin"},"disabled":${json(value)}}`],
-  (value) => ["POST", "/api/batches", json({ operation: { kind: "stop" }, select: [{ name: value }], dry_run: true })],
-  (value) => ["POST", "/api/nodes/n0/processes/app/api/stdin", json({ chars: value })],
-  (value) => ["POST", "/api/nodes/n0/processes/app/api/signal", json({ signal: value })],
-  (value) => ["POST", "/api/auth/login", json({ username: value, password: value })],
-  () => ["POST", "/api/auth/login", "[".repeat(20_000)],
-  () => ["POST", "/api/batches", `{"operation":${'{"kind":'.repeat(3_000)}1${"}".repeat(3_000)},"select":[{}]}`],
-  () => ["POST", "/api/users", `{"username":"${"x".repeat(300_000)}"}`]
-)
-
-const someHeaders = fc.record(
-  {
-    "user-agent": text,
-    "x-forwarded-for": text,
-    "x-request-id": text,
-    "x-csrf-token": text,
-    origin: text,
-    cookie: text.map((value) => `muster_session=${value}`),
-    "content-type": text
-  },
-  { requiredKeys: [] }
-)
-
-const headers = fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: someHeaders })
-
-/** As a header goes over the wire: no ends of lines, and bytes. */
-const onTheWire = (given: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(given).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, value.replaceAll(/[^\x20-\xff]/g, "?").trim()] as const]
-    )
-  )
-
-const request = fc.oneof(
-  fc.record({ what: fc.tuple(pathTo, text, fc.constantFrom(...inPath)), headers }).map((drawn) => {
-    const [to, value, written] = drawn.what
-    const [method, path] = to(written(value))
-    return { method, path, headers: drawn.headers, body: undefined }
-  }),
-  fc.record({ what: fc.tuple(filter, text, fc.boolean()), headers }).map((drawn) => {
-    const [name, value, isExport] = drawn.what
-    const path = `/api/activity${isExport ? "/export?format=csv&" : "?"}${name}=${escape(value)}`
-    return { method: "GET" as const, path, headers: drawn.headers, body: undefined }
-  }),
-  fc.record({ what: fc.tuple(bodyOf, text), headers }).map((drawn) => {
-    const [make, value] = drawn.what
-    const [method, path, body] = make(value)
-    return { method, path, headers: drawn.headers, body }
-  })
-)
-type Request = ReturnType<typeof request.generate>["value"]
-
-const frame = fc.oneof(
-  text,
-  text.map((value) => json({ type: value })),
-  text.map((value) => json({ type: "subscribe", nodes: [value], topics: [value] })),
-  text.map((value) =>
-    json({ type: "subscribe", logs: [{ node: "n0", group: value, name: value, channel: "stdout" }] })
-  ),
-  fc.constant('{"type":"subscribe","__proto__":{"logs":[]}}'),
-  fc.constant(`{"type":"subscribe","nodes":${"[".repeat(10_000)}`),
-  fc.constant("x".repeat(70_000))
-)
+import * as Hostile from "./P22Hostile.ts"
 
 const workload = fc.record({
-  requests: fc.array(request, { minLength: 3, maxLength: 8 }),
-  frames: fc.array(frame, { maxLength: 4 }),
-  names: fc.uniqueArray(textOfXml, { minLength: 1, maxLength: 2 }),
-  command: textOfXml,
-  output: text,
-  setting: fc.option(fc.tuple(fc.nat(4), text), { freq: 3 })
+  requests: fc.array(Hostile.request, { minLength: 3, maxLength: 8 }),
+  frames: fc.array(Hostile.frame, { maxLength: 4 }),
+  names: fc.uniqueArray(Hostile.textOfXml, { minLength: 1, maxLength: 2 }),
+  command: Hostile.textOfXml,
+  output: Hostile.text,
+  setting: fc.option(Hostile.setting, { freq: 3 })
 })
 type Plan = ReturnType<typeof workload.generate>["value"]
-
-const admins = '[auth]\nanonymous_role = "viewer"\n'
-
-/** A configuration with something hostile in one of its values. */
-const spoilt = (place: number, value: string): string => {
-  const quoted = json(value)
-  const lines = [
-    `[[nodes]]\nname = ${quoted}\nurl = "http://x:9001"\n`,
-    `[[nodes]]\nname = "x"\nurl = ${quoted}\n`,
-    `[[nodes]]\nname = "x"\nurl = "https://x:9001"\ntls_ca = ${quoted}\n`,
-    `[server]\ncors_origins = [${quoted}]\n`,
-    `[[nodes]]\nname = "x"\nurl = "http://x:9001"\nenvironment = ${quoted}\n`
-  ]
-  return `${admins}${lines[place] ?? ""}`
-}
 
 const optionsOf: ConsoleOptions = {
   ...World.consoleOptions,
@@ -200,12 +44,6 @@ const programs = ({ command, names, output }: Plan) => [
     { ...World.steady(name, "broken"), broken: "no file" as const, command: `/bin/${command}`, startRetries: 1 }
   ])
 ]
-
-/** A user whom the request made, if it did. */
-const madeBy = ({ body, method, path }: Request, { status }: ApiClient.Answered): string | undefined =>
-  method === "POST" && path === "/api/users" && status === 201 && body !== undefined
-    ? `${/"username":"([^"]*)"/.exec(body)?.[1]} viewer`
-    : undefined
 
 const hub = (world: World.World, token: string, frames: Plan["frames"]) =>
   Effect.scoped(
@@ -241,7 +79,7 @@ const program: Property["program"] = (parts) =>
       const world = yield* World.make({
         nodes: { n0: programs(plan) },
         options: optionsOf,
-        ...(isFromFile ? { config: World.configText(["n0"], admins) } : {}),
+        ...(isFromFile ? { config: World.configText(["n0"], Hostile.admins) } : {}),
         keepsLines: true,
         parts
       })
@@ -266,15 +104,15 @@ const program: Property["program"] = (parts) =>
       })
       for (const each of plan.requests) {
         const authorization = each.path === "/api/auth/login" ? {} : { authorization: `Bearer ${token}` }
-        const answer = yield* ask({ ...each, headers: { ...onTheWire(each.headers), ...authorization } })
-        const made = answer === undefined ? undefined : madeBy(each, answer)
+        const answer = yield* ask({ ...each, headers: { ...Hostile.onTheWire(each.headers), ...authorization } })
+        const made = answer === undefined ? undefined : Hostile.madeBy(each, answer)
         if (made !== undefined) users.add(made)
         yield* sometimes(`answered ${answer?.status}`)
       }
       yield* hub(world, token, plan.frames)
       if (plan.setting !== null) {
         const [place, value] = plan.setting
-        yield* Effect.orDie(world.files.writeFileString(World.configFile, spoilt(place, value)))
+        yield* Effect.orDie(world.files.writeFileString(World.configFile, Hostile.spoilt(place, value)))
         const answer = yield* ask({
           method: "POST",
           path: "/api/config/reload",
@@ -282,7 +120,7 @@ const program: Property["program"] = (parts) =>
         })
         yield* sometimes(`reload: ${answer?.status}`)
         yield* holds(!/password\s*=/.test(answer?.body ?? ""), () => `a file is shown: ${answer?.body}`)
-        yield* Effect.orDie(world.files.writeFileString(World.configFile, World.configText(["n0"], admins)))
+        yield* Effect.orDie(world.files.writeFileString(World.configFile, World.configText(["n0"], Hostile.admins)))
         yield* ask({ method: "POST", path: "/api/config/reload", headers: { authorization: `Bearer ${token}` } })
       }
       const exported = yield* ask({
@@ -305,8 +143,14 @@ export const P22: Property = {
   id: "P22",
   title: "input security",
   requirements: ["R9.1", "R9.2", "R9.3", "R9.4", "R9.5"],
-  marks: ["a client sent too many invalid frames", "a reload was refused", "reload: 200"],
+  marks: [
+    "a log on its tables was searched",
+    "a client sent too many invalid frames",
+    "a reload was refused",
+    "reload: 200"
+  ],
   program,
+  focus: Hostile.program,
   mutants: [
     InputMutants.gluedStatement,
     InputMutants.formulasInExport,

@@ -18,10 +18,12 @@ import type { RunContext } from "../../sim/RunContext.ts"
 import { sometimes } from "../../sim/Sim.ts"
 import * as ObservabilityMutants from "../mutants/ObservabilityMutants.ts"
 import * as MetricsHistory from "../oracles/MetricsHistory.ts"
+import * as MetricsPages from "../oracles/MetricsPages.ts"
 import * as MetricsText from "../oracles/MetricsText.ts"
 import { eventually, holds, violated } from "../Property.ts"
 import type { Property, Violation } from "../Property.ts"
 import * as World from "../World.ts"
+import * as P23Counts from "./P23Counts.ts"
 
 const nodes = ["n0", "n1"] as const
 
@@ -69,11 +71,8 @@ const workload = fc.record({
 type Plan = ReturnType<typeof workload.generate>["value"]
 
 /** The console with what watches it. */
-interface Watched {
+interface Watched extends MetricsPages.Pages {
   readonly world: World.World
-  readonly history: MetricsHistory.MetricsHistory
-  /** The last page. */
-  page: MetricsText.MetricsPage | undefined
 }
 
 /** Whatever happens at one virtual moment has happened by the next. */
@@ -95,23 +94,7 @@ const scrape = Effect.fnUntraced(function* (
     )
     .pipe(Effect.catch((error) => violated(`no metrics: ${error.message}`)))
   yield* Effect.sleep(aMomentMs)
-  return yield* held(watched, text, from)
-})
-
-const held = Effect.fnUntraced(function* (
-  watched: Watched,
-  text: string,
-  from: MetricsHistory.Moment
-): Effect.fn.Return<MetricsText.MetricsPage, Violation> {
-  const page = MetricsText.parse(text)
-  if (typeof page === "string") return yield* violated(page)
-  const { history, page: before } = watched
-  const wrong = history.wrongWith(page, from, history.now())
-  if (wrong !== undefined) return yield* violated(wrong)
-  const fallen = before === undefined ? undefined : MetricsText.fallen(before, page)
-  if (fallen !== undefined) return yield* violated(fallen)
-  watched.page = page
-  return page
+  return yield* MetricsPages.held(watched, text, from)
 })
 
 const ask = Effect.fnUntraced(function* (
@@ -191,7 +174,7 @@ const wrongGauges = Effect.fnUntraced(function* (
   }
   const logins = history.times("muster_logins_total")
   const sessions = MetricsText.total(page, "muster_sessions")
-  const expected: ReadonlyArray<readonly [name: string, labels: Readonly<Record<string, string>>, value: number]> = [
+  const expected: ReadonlyArray<MetricsPages.Expected> = [
     ["muster_nodes", { status: "up" }, nodes.length],
     ["muster_nodes", {}, nodes.length],
     ["muster_node_up", {}, nodes.length],
@@ -216,10 +199,7 @@ const wrongGauges = Effect.fnUntraced(function* (
       ({ name, status }) => ["muster_component_status", { component: name }, healthValues[status] ?? -1] as const
     )
   ]
-  const wrong = expected.flatMap(([name, labels, value]) => {
-    const shown = MetricsText.total(page, name, labels)
-    return shown === value ? [] : [`${name} ${JSON.stringify(labels)} is ${shown}, not ${value}`]
-  })
+  const wrong = [...MetricsPages.wrongGauges(page, expected)]
   if (sessions < logins.sure || sessions > logins.perhaps) wrong.push(`${sessions} sessions, ${logins.sure} logins`)
   const alive = MetricsText.total(page, "muster_fibers")
   if (alive < 1 || alive > MetricsText.total(page, "muster_fibers_started_total")) wrong.push(`${alive} fibers`)
@@ -248,7 +228,7 @@ const endsWell = Effect.fnUntraced(function* (
   yield* world.signal("SIGTERM")
   yield* Effect.ignore(world.ended)
   yield* Effect.sleep(aMomentMs)
-  const page = yield* held(watched, yield* history.page(), history.now())
+  const page = yield* MetricsPages.held(watched, yield* history.page(), history.now())
   const rest = {
     clients: MetricsText.total(page, "muster_hub_clients"),
     "requests under way": MetricsText.total(page, "muster_budget_in_use"),
@@ -312,6 +292,7 @@ export const P23: Property = {
   title: "observability",
   requirements: ["R10.1", "R10.3"],
   marks: [
+    "an operation and a poll that failed are counted",
     "trouble: crash",
     "trouble: database",
     "trouble: hang",
@@ -320,6 +301,7 @@ export const P23: Property = {
     "a request was cut off by the end of the console"
   ],
   program,
+  focus: P23Counts.program,
   mutants: [
     ObservabilityMutants.measuredBehindAuthentication,
     ObservabilityMutants.failedPollsUnmeasured,

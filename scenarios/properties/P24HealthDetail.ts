@@ -23,6 +23,7 @@ import type { Ailment } from "../oracles/HealthTruth.ts"
 import { eventually, holds, violated } from "../Property.ts"
 import type { Property, Violation } from "../Property.ts"
 import * as World from "../World.ts"
+import * as P24Reports from "./P24Reports.ts"
 
 const kinds = ["bus", "crash", "database", "hang", "warning", "critical", "configuration", "http500"] as const
 
@@ -227,6 +228,8 @@ export const P24: Property = {
   title: "health detail",
   requirements: ["R10.4"],
   marks: [
+    "worker: failing",
+    "memory: failing",
     "a handler of the bus failed",
     "a handler of the bus took too long",
     "memory is short",
@@ -236,6 +239,7 @@ export const P24: Property = {
     "the retries of a statement were used up"
   ],
   program,
+  focus: P24Reports.program,
   mutants: [
     HealthMutants.neverForgiven,
     HealthMutants.reportIsKept,

@@ -15,28 +15,11 @@ import type { RunContext } from "../../sim/RunContext.ts"
 import { sometimes } from "../../sim/Sim.ts"
 import * as LogLineMutants from "../mutants/LogLineMutants.ts"
 import * as LogForm from "../oracles/LogForm.ts"
+import { headerText, hostile, inPath, named, typed } from "../peers/HostileText.ts"
 import { holds } from "../Property.ts"
 import type { Property, Violation } from "../Property.ts"
 import * as World from "../World.ts"
-
-/** What a line would look like that somebody else wrote; no line of the console has this level. */
-const forged = '{"time":"2026-01-01T00:00:00.000Z","level":"FATAL","message":"forged","fiber":"#1"}'
-
-const hostile = [
-  `a\n${forged}`,
-  `b\r\n${forged}\r\n`,
-  `c\u2028${forged}\u2029`,
-  'd","level":"FATAL","message":"forged',
-  "e\u001b[2J\u001b]0;owned\u0007",
-  "f\u202egnirts\u0085",
-  `g${"\\".repeat(50)}\u0000"`,
-  `h${"x".repeat(20_000)}`,
-  "i\ud800half",
-  "plain"
-] as const
-
-/** Texts that somebody typed or configured, which must stay secret. */
-const typed = ["mistyped-passphrase-7", "hidden-passphrase-8", "a-new-passphrase-9"] as const
+import * as P25Lines from "./P25Lines.ts"
 
 /** Configuration files with a secret where it does not belong, or none. */
 const configurations = {
@@ -82,14 +65,6 @@ const workload = fc.record({
   )
 } as const)
 type Plan = ReturnType<typeof workload.generate>["value"]
-
-/** XML has no place for most control characters, and files have none for such names. */
-const named = (name: string): string => name.replaceAll(/[^\n\u0020-\u007e\u202e]/g, "?").slice(0, 200)
-
-/** Only what a header may hold by itself. */
-const headerText = (value: string): string => value.replaceAll(/[^\u0020-\u007e]/g, "?").slice(0, 2_000)
-
-const inPath = (value: string): string => encodeURIComponent(value.toWellFormed()).slice(0, 4_000)
 
 const requestFor = (
   { text: sent, what }: Plan["requests"][number],
@@ -245,8 +220,9 @@ export const P25: Property = {
   id: "P25",
   title: "structured logs",
   requirements: ["R10.5", "R9.5"],
-  marks: ["a client of the hub talks nonsense", "a reload was refused"],
+  marks: ["a client of the hub talks nonsense", "a reload was refused", "a service told of a bug"],
   program,
+  focus: P25Lines.program,
   mutants: [
     LogLineMutants.passwordsTold,
     LogLineMutants.requestIdLost,

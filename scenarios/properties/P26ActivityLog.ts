@@ -8,7 +8,7 @@
  * some answer arrives and starts again; in others the database is slow, or away for a while, with room for everything
  * that waits or for next to nothing: then as many entries are missing as the log says it has lost. Every request has
  * an id of its own, by which its entries are looked up from outside, as soon as it is answered and once more at the
- * end.
+ * end. See `P26Log` for the log by itself.
  */
 import { Deferred, Effect, Exit } from "effect"
 import * as Base64Url from "effect/encoding/Base64Url"
@@ -27,6 +27,7 @@ import { preparedDatabase } from "../PreparedDatabase.ts"
 import { eventually, holds } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
+import * as Log from "./P26Log.ts"
 
 const people = { vera: "viewer", olga: "operator", adam: "admin" } as const satisfies Readonly<Record<string, Role>>
 
@@ -184,7 +185,9 @@ export const P26: Property = {
     "no answer",
     "a start was accepted, and failed",
     "attempts waited in memory and were written",
-    "an attempt found no room"
+    "an attempt found no room",
+    "a search found entries",
+    "entries that were too many were removed"
   ],
   program: (parts) =>
     Effect.scoped(
@@ -219,6 +222,7 @@ export const P26: Property = {
         yield* world.crash
       })
     ),
+  focus: Log.program,
   mutants: [
     ActivityMutants.answersFirst,
     ActivityMutants.forgetsRefusals,

@@ -22,6 +22,7 @@ import * as FleetTruth from "../oracles/FleetTruth.ts"
 import { eventually, violated, Violation } from "../Property.ts"
 import type { Property } from "../Property.ts"
 import * as World from "../World.ts"
+import * as P27Memory from "./P27Memory.ts"
 
 const nodes = ["n0", "n1"] as const
 
@@ -284,9 +285,12 @@ export const P27: Property = {
     "what was known of nodes was recalled",
     "a node that is down, recalled",
     "a node that is connecting, recalled",
-    "something is stored for sure"
+    "something is stored for sure",
+    "an answer has to be stored",
+    "a node is shown as it was before the start"
   ],
   program,
+  focus: P27Memory.program,
   mutants: [
     MemoryMutants.nothingRecalled,
     MemoryMutants.recalledAsFresh,

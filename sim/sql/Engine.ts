@@ -131,6 +131,8 @@ export class Engine {
     if (this.sources === noSources) return
     if (this.db.isTransaction) this.db.exec("ROLLBACK")
     this.sources = noSources
+    // A limit of pages that was set within a transaction is one of the pages that there were then.
+    this.configured = ""
     if (this.isShared && this.isReusable && this.holds !== undefined && idle.length < idleMax)
       return void idle.push(this)
     this.statements.clear()

@@ -24,10 +24,7 @@ const part = (told: Array<string>, name: string, end: Effect.Effect<unknown> = E
 const start = (
   resources: Resources.Resources["Service"],
   parts: ReadonlyArray<readonly [string, Layer.Layer<First>]>
-) =>
-  Effect.forEach(parts, ([name, layer]) => Layer.build(Layer.fresh(resources.manage(name, layer))), {
-    discard: true
-  })
+) => Effect.forEach(parts, ([name, layer]) => resources.manage(name, layer), { discard: true })
 
 const outcomes = ({ parts }: Resources.ShutdownReport) => parts.map(({ name, outcome }) => `${name} ${outcome}`)
 
@@ -61,11 +58,11 @@ describe("Resources", () => {
     Effect.gen(function* () {
       const told: Array<string> = []
       const resources = yield* make
-      const inner = resources.manage("inner", part(told, "inner"))
+      const inner = Layer.effectContext(resources.manage("inner", part(told, "inner")))
       const outer = Layer.effectDiscard(
         Effect.flatMap(First, () => Effect.addFinalizer(() => Effect.sync(() => told.push("outer"))))
       )
-      yield* Layer.build(resources.manage("outer", outer.pipe(Layer.provide(inner))))
+      yield* resources.manage("outer", outer.pipe(Layer.provide(inner)))
       const report = yield* resources.close
       assert.deepStrictEqual(told, ["outer", "inner"])
       assert.deepStrictEqual(outcomes(report), ["outer closed", "inner closed"])
@@ -176,12 +173,12 @@ describe("Resources", () => {
           Effect.never
         )
       )
-      const building = yield* Effect.forkChild(Layer.build(resources.manage("half", half)), { startImmediately: true })
+      const building = yield* Effect.forkChild(resources.manage("half", half), { startImmediately: true })
       const report = yield* resources.close
       assert.deepStrictEqual(outcomes(report), ["half closed", "a closed"])
       assert.deepStrictEqual(told, ["half", "a"])
       assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(building)))
-      const late = yield* Effect.exit(Layer.build(resources.manage("late", part(told, "late"))))
+      const late = yield* Effect.exit(resources.manage("late", part(told, "late")))
       assert.isTrue(Exit.hasInterrupts(late))
       assert.deepStrictEqual(told, ["half", "a"])
     })
