@@ -1,8 +1,8 @@
 /** The result of `muster check` as data: what `--json` writes. The same seed gives the same bytes, wall times aside. */
 import { Schema } from "effect"
-import type { Subject } from "../scenarios/Sweep.ts"
+import type { CheckResult, Subject } from "../scenarios/Sweep.ts"
 import { Picture } from "../sim/Picture.ts"
-import type { FailureReport as FailedRun, PoolCheckResult } from "../sim/Workers.ts"
+import type { FailureReport as FailedRun } from "../sim/Workers.ts"
 
 export const FailureReport = Schema.Struct({
   /** Replays the run as it was found: `muster replay TOKEN`; "" in the real world, where no run comes back. */
@@ -38,6 +38,8 @@ export const DepthBound = Schema.Struct({
   depth: Schema.Int,
   /** Runs of PCT of this depth. */
   runs: Schema.Int,
+  /** Which program of the property it is about, where it has two. */
+  program: Schema.optionalKey(Schema.Literals(["focus", "whole"])),
   /** n: fibers of a run at most. */
   fibers: Schema.Int,
   /** k: decision points of a run at most. */
@@ -59,6 +61,10 @@ export const PropertyReport = Schema.Struct({
   status: Schema.Literals(["holds", "failed", "interrupted", "skipped"]),
   reason: Schema.optionalKey(Schema.String),
   runs: Schema.Int,
+  /** Runs by program, where the property has two: over the part that keeps it, and over the whole console. */
+  programs: Schema.optionalKey(
+    Schema.Struct({ focus: Schema.optionalKey(Schema.Int), whole: Schema.optionalKey(Schema.Int) })
+  ),
   steps: Schema.Int,
   /** Virtual time of all runs together, milliseconds. */
   virtualMs: Schema.Int,
@@ -83,7 +89,7 @@ export type PropertyReport = typeof PropertyReport.Type
 export const CheckReport = Schema.Struct({
   tool: Schema.Literal("muster"),
   /** Version of this format. */
-  format: Schema.Literal(3),
+  format: Schema.Literal(4),
   version: Schema.String,
   /** `real`: against a running console, where a seed gives the workload and nothing else. */
   world: Schema.Literals(["sim", "real"]),
@@ -105,12 +111,13 @@ export const CheckReport = Schema.Struct({
 export type CheckReport = typeof CheckReport.Type
 
 /** The sweep of a property as it is reported. */
-export const propertyReport = (subject: Subject, result: PoolCheckResult, wallMs: number): PropertyReport => ({
+export const propertyReport = (subject: Subject, result: CheckResult, wallMs: number): PropertyReport => ({
   id: subject.name,
   title: subject.property.title,
   requirements: subject.property.requirements,
   status: result.failure !== undefined ? "failed" : result.ended === "stopped" ? "interrupted" : "holds",
   runs: result.runs,
+  ...(result.programs === undefined ? {} : { programs: result.programs }),
   steps: result.steps,
   virtualMs: Math.round(result.virtualMs),
   wallMs: Math.round(wallMs),
@@ -124,7 +131,7 @@ export const propertyReport = (subject: Subject, result: PoolCheckResult, wallMs
 })
 
 /** Marks are for both programs of a property together: either by itself need not come to all of them. */
-const unreachedOf = ({ property: { marks }, scope }: Subject, { sometimes }: PoolCheckResult): ReadonlyArray<string> =>
+const unreachedOf = ({ property: { marks }, scope }: Subject, { sometimes }: CheckResult): ReadonlyArray<string> =>
   scope === undefined ? marks.filter((mark) => !sometimes.has(mark)) : []
 
 const failureReport = (failed: FailedRun): FailureReport => {

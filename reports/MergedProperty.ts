@@ -29,6 +29,7 @@ export const mergedProperty = (results: ReadonlyArray<ShardResult>, shardCount: 
     status,
     ...(status === "skipped" && reason !== undefined ? { reason } : {}),
     runs: sum(({ runs }) => runs),
+    ...programsOf(all),
     steps: sum(({ steps }) => steps),
     virtualMs: sum(({ virtualMs }) => virtualMs),
     wallMs: max(({ wallMs }) => wallMs),
@@ -71,18 +72,26 @@ const failureOf = (results: ReadonlyArray<ShardResult>, shardCount: number): Fai
     )
     .toSorted((a, b) => a.run - b.run)[0]
 
+const programsOf = (all: ReadonlyArray<PropertyReport>): Pick<PropertyReport, "programs"> => {
+  const programs = all.flatMap((property) => (property.programs === undefined ? [] : [property.programs]))
+  return programs.length === 0 ? {} : { programs: countsOf(programs) }
+}
+
 const boundsOf = (all: ReadonlyArray<PropertyReport>): ReadonlyArray<DepthBound> => {
-  const byDepth = Map.groupBy(
+  const alike = Map.groupBy(
     all.flatMap(({ bounds = [] }) => bounds),
-    ({ depth }) => depth
+    ({ depth, program = "" }) => `${program} ${depth}`
   )
-  return Array.from(byDepth.values(), (bounds) => bounds.reduce(together)).toSorted((a, b) => a.depth - b.depth)
+  return Array.from(alike.entries())
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, bounds]) => bounds.reduce(together))
 }
 
 const together = (a: DepthBound, b: DepthBound): DepthBound => {
-  const { depth } = a
+  const { depth, program } = a
   const runs = a.runs + b.runs
   const fibers = Math.max(a.fibers, b.fibers)
   const points = Math.max(a.points, b.points)
-  return { depth, runs, fibers, points, missedAtMost: missedAtMost({ depth, runs, fibers, points }) }
+  const size = { depth, runs, fibers, points }
+  return { ...size, ...(program === undefined ? {} : { program }), missedAtMost: missedAtMost(size) }
 }

@@ -22,6 +22,9 @@ export interface Mutant {
 /** One run of a claim; it draws its own workload and faults. */
 export type Program = (parts: ConsoleParts) => Effect.Effect<void, Violation, RunContext>
 
+/** Of a property that has a focused program: which of its two. */
+export type Scope = "focus" | "whole"
+
 export interface Property {
   /** `P1` .. as in the list of requirements. */
   readonly id: string
@@ -39,7 +42,7 @@ export interface Property {
   readonly program: Program
   /**
    * The same claim over the part that keeps it, by itself: in a small world, for a small part of the time of a run of
-   * the whole. Most runs of a sweep are such; see `Sweep`.
+   * the whole. Most runs of a sweep are such: see `check` in `Sweep.ts`.
    */
   readonly focus?: Program
   readonly mutants: ReadonlyArray<Mutant>

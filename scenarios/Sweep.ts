@@ -4,27 +4,25 @@
  */
 import { Effect, Result, Schema } from "effect"
 import { parts } from "../core/Console.ts"
-import type { ConsoleParts } from "../core/Console.ts"
 import { Marks } from "../core/Marks.ts"
 import { RunContext } from "../sim/RunContext.ts"
 import { shrink } from "../sim/Shrink.ts"
 import * as Sim from "../sim/Sim.ts"
+import type { SweepCounts } from "../sim/Sweep.ts"
 import { systematic } from "../sim/strategies/Systematic.ts"
 import type { Search } from "../sim/strategies/Systematic.ts"
 import * as Workers from "../sim/Workers.ts"
 import { properties } from "./Properties.ts"
-import type { Mutant, Property, Violation } from "./Property.ts"
+import type { Mutant, Property, Scope, Violation } from "./Property.ts"
+import { alone, type ProgramCounts, together } from "./Together.ts"
 
 /** A name that no property, or no mutant of the property, has. */
 export class UnknownName extends Schema.TaggedError<UnknownName>()("UnknownName", { message: Schema.String }) {}
 
-/** Of a property that has a focused program: which of its two programs runs. */
-export type Scope = "whole" | "focus"
-
 /** What one sweep runs: a property, with a mutant in place of the real parts if one is named. */
 export interface Subject {
   readonly property: Property
-  /** Undefined where each run draws its own. */
+  /** Undefined: a sweep takes both programs, and a single run is of the whole console. */
   readonly scope: Scope | undefined
   readonly mutant: Mutant | undefined
   /** As it stands in tokens: `P1`, `P1/focus`, or `P1+racy-count`. */
@@ -59,30 +57,14 @@ const names = (known: ReadonlyArray<{ readonly id: string }>): string => known.m
 
 const unknown = (message: string) => Result.fail(new UnknownName({ message }))
 
-/** Of the runs of a property with a focused program, one in so many is over the whole console. */
-const wholeEvery = 8
-
-/** What a run of the whole console is counted as, among what was reached. */
-export const wholeMark = "a run of the whole console"
-
-/** The dullest choice is the focused program: what it shows as well shrinks to the smaller world. */
-const runOf = ({ property, scope }: Subject, used: ConsoleParts) => {
-  const { focus, program } = property
-  const whole = Effect.andThen(Sim.sometimes(wholeMark), program(used))
-  if (focus === undefined || scope === "whole") return whole
-  if (scope === "focus") return focus(used)
-  return Effect.flatMap(Sim.choose("workload", wholeEvery), (drawn) => (drawn < wholeEvery - 1 ? focus(used) : whole))
-}
-
 /** What the console says that it has reached counts like what the scenario says by `sometimes`. */
-const programOf = (subject: Subject) =>
-  RunContext.use(({ reach }) =>
-    Effect.provideService(
-      Effect.suspend(() => runOf(subject, subject.mutant === undefined ? parts : subject.mutant.mutate(parts))),
-      Marks,
-      reach
-    )
+const programOf = ({ mutant, property, scope }: Subject) => {
+  const { focus = property.program, program } = property
+  const run = scope === "focus" ? focus : program
+  return RunContext.use(({ reach }) =>
+    Effect.provideService(run(mutant === undefined ? parts : mutant.mutate(parts)), Marks, reach)
   )
+}
 
 /** All properties and mutants, for threads to run. */
 const programs = Workers.programs(import.meta.url, (name) =>
@@ -99,12 +81,59 @@ const leaksOf = ({ property: { leaks } }: Subject) => (leaks === undefined ? {} 
 
 export type CheckOptions = Omit<Workers.PoolCheckOptions, "leaks" | "stepsMax">
 
-/** A sweep over a pool. */
+export type CheckResult = ProgramCounts & Omit<Workers.PoolCheckResult, keyof SweepCounts>
+
+/** Of the runs of a property with a focused program, one in so many is over the whole console. */
+const wholeEvery = 8
+
+const withScope = (subject: Subject, scope: Scope): Subject => {
+  const [id = "", ...rest] = subject.name.split("+")
+  return { ...subject, scope, name: [`${id}/${scope}`, ...rest].join("+") }
+}
+
+/** The runs of a sweep by program; undefined when there is one alone. */
+const shared = ({ property: { focus }, scope }: Subject, runs: number) => {
+  const whole = Math.ceil(runs / wholeEvery)
+  return focus === undefined || scope !== undefined || whole === runs ? undefined : { focus: runs - whole, whole }
+}
+
+/** A sweep over a pool: of the focused program first, which finds most soonest, then of the whole console. */
 export const check = (
   over: Workers.Pool,
   subject: Subject,
   options: CheckOptions
-): Effect.Effect<Workers.PoolCheckResult, Workers.WorkerError> =>
+): Effect.Effect<CheckResult, Workers.WorkerError> =>
+  Effect.gen(function* () {
+    const { onProgress, runs = runsDefault, timeMs } = options
+    const runsOf = shared(subject, runs)
+    if (runsOf === undefined) return yield* checkOne(over, subject, options)
+    const each = { ...options, ...(timeMs === undefined ? {} : { timeMs: timeMs / 2 }) }
+    const focus = yield* checkOne(over, withScope(subject, "focus"), {
+      ...each,
+      runs: runsOf.focus,
+      onProgress: (progress) => onProgress?.({ ...progress, total: progress.total + runsOf.whole })
+    })
+    if (focus.failure !== undefined || focus.ended === "stopped") return alone("focus", focus)
+    const whole = yield* checkOne(over, withScope(subject, "whole"), {
+      ...each,
+      runs: runsOf.whole,
+      onProgress: ({ distinctTraces, done, failed, total }) =>
+        onProgress?.({
+          done: focus.runs + done,
+          total: focus.runs + total,
+          distinctTraces: focus.distinctTraces + distinctTraces,
+          failed
+        })
+    })
+    const failure = whole.failure === undefined ? undefined : { ...whole.failure, run: focus.runs + whole.failure.run }
+    const ended = whole.ended === "complete" ? focus.ended : whole.ended
+    return { ...together(focus, whole), failure, ended }
+  })
+
+/** As many as `Sim.check` does. */
+const runsDefault = 100
+
+const checkOne = (over: Workers.Pool, subject: Subject, options: CheckOptions) =>
   Workers.check(over, subject.name, { ...options, ...leaksOf(subject), stepsMax })
 
 export interface ExploreOptions extends Pick<CheckOptions, "onProgress" | "seed" | "stop"> {
@@ -118,7 +147,10 @@ export interface ExploreResult extends Workers.PoolCheckResult {
   readonly completeTo: number
 }
 
-/** Every schedule up to so many preemptions, for the values of one seed, over a pool; ends at the first failure. */
+/**
+ * Every schedule up to so many preemptions of one program, of the whole console if none is named, for the values of one
+ * seed, over a pool; ends at the first failure.
+ */
 export const explore = (
   over: Workers.Pool,
   subject: Subject,
@@ -130,7 +162,7 @@ export const explore = (
       name: "systematic",
       begin: (seedOf) => (search = systematic(seedOf(0), preemptions))
     }
-    return Effect.map(check(over, subject, { ...options, runs: runsMax, planner }), (result) => ({
+    return Effect.map(checkOne(over, subject, { ...options, runs: runsMax, planner }), (result) => ({
       ...result,
       completeTo: result.failure === undefined ? (search?.completeTo() ?? -1) : -1
     }))
@@ -142,7 +174,20 @@ export interface SweepOptions extends Pick<Sim.CheckOptions, "planner" | "shrink
 }
 
 /** A sweep in this thread, at one go. */
-export const sweep = (subject: Subject, options: SweepOptions): Sim.CheckResult<void, Violation> =>
+export const sweep = (
+  subject: Subject,
+  options: SweepOptions
+): ProgramCounts & Pick<Sim.CheckResult<void, Violation>, "failure"> => {
+  const runsOf = shared(subject, options.runs)
+  if (runsOf === undefined) return sweepOne(subject, options)
+  const focus = sweepOne(withScope(subject, "focus"), { ...options, runs: runsOf.focus })
+  if (focus.failure !== undefined) return alone("focus", focus)
+  const whole = sweepOne(withScope(subject, "whole"), { ...options, runs: runsOf.whole })
+  const failure = whole.failure === undefined ? undefined : { ...whole.failure, run: focus.runs + whole.failure.run }
+  return { ...together(focus, whole), failure }
+}
+
+const sweepOne = (subject: Subject, options: SweepOptions) =>
   Sim.check(programOf(subject), { ...options, ...leaksOf(subject), stepsMax, name: subject.name })
 
 export interface ReplayOptions {

@@ -7,20 +7,33 @@ import { atMost, counted } from "./Quantities.ts"
 const saysNothingFrom = 0.95
 
 export const chances = (bounds: ReadonlyArray<DepthBound>): Html => {
+  const byProgram = Map.groupBy(bounds, ({ program }) => program)
+  return bounds.length === 0
+    ? nothing
+    : html` <h4>What a bug could still hide behind</h4>
+        ${Array.from(byProgram.values(), ofProgram)}
+        <p class="soft">
+          This is about bugs that the drawn values and faults can show at all, and that need no more fibers or points
+          than these runs had.
+        </p>`
+}
+
+const worlds = { focus: " over the part alone", whole: " over the whole console" } as const
+
+const ofProgram = (bounds: ReadonlyArray<DepthBound>): Html => {
   const [first] = bounds
   if (first === undefined) return nothing
+  const { fibers, points, program, runs } = first
   const silent = bounds.filter(saysNothing)
-  return html` <h4>What a bug could still hide behind</h4>
+  return html`<p>
+      By ${counted(runs, "run")} of PCT${program === undefined ? "" : worlds[program]}, with at most
+      ${counted(fibers, "fiber")} and ${counted(points, "decision point")} each:
+    </p>
     <ul>
       ${bounds.flatMap((bound) => (saysNothing(bound) ? [] : [html`<li>${inWords(bound)}</li> `]))}${
         silent.length === 0 ? nothing : html`<li>${sayingNothing(silent)}</li> `
       }
-    </ul>
-    <p class="soft">
-      By ${counted(first.runs, "run")} of PCT, with at most ${counted(first.fibers, "fiber")} and
-      ${counted(first.points, "decision point")} each. This is about bugs that the drawn values and faults can show at
-      all, and that need no more fibers or points than these runs had.
-    </p>`
+    </ul>`
 }
 
 const saysNothing = ({ missedAtMost }: DepthBound): boolean => missedAtMost >= saysNothingFrom

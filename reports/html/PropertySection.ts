@@ -44,9 +44,12 @@ const claim = ({ requirements: ids }: PropertyReport, requirements: ReadonlyArra
 }
 
 const tried = (property: PropertyReport, world: CheckReport["world"]): Html => {
-  const { distinctTraces, faults, runs, steps, traceHash, virtualMs, wallMs } = property
+  const { distinctTraces, faults, programs, runs, steps, traceHash, virtualMs, wallMs } = property
+  const { focus = 0, whole = 0 } = programs ?? {}
+  const worlds =
+    programs === undefined ? "" : ` (${grouped(focus)} over the part alone, ${grouped(whole)} over the whole console)`
   const simulated =
-    `${counted(runs, "run")} of ${counted(steps, "step")} and ${duration(virtualMs)} of virtual time together, in ` +
+    `${counted(runs, "run")}${worlds} of ${counted(steps, "step")} and ${duration(virtualMs)} of virtual time together, in ` +
     `${duration(wallMs)}; ${counted(distinctTraces, "distinct trace")}.`
   return html`<h4>What was tried</h4>
     <p>${world === "sim" ? simulated : `${counted(runs, "episode")} in ${duration(wallMs)}.`}</p>

@@ -82,7 +82,7 @@ export const check = Command.make(
       // Also after an error or an interruption: what was done is done.
       const report: CheckReport = {
         tool: "muster",
-        format: 3,
+        format: 4,
         version,
         world: "sim",
         uncontrolled: [],

@@ -83,7 +83,7 @@ export const run = <E, R>(given: Given, write: (report: CheckReport) => Effect.E
     }
     yield* write({
       tool: "muster",
-      format: 3,
+      format: 4,
       version,
       world: "real",
       uncontrolled: RealCheck.uncontrolled,

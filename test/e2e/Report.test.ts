@@ -128,7 +128,7 @@ describe("muster report", () => {
         [[join(folder, "nothing")], /nothing: cannot be read: no such file/],
         [[whole, whole], /all seeds in more than one file: \S+whole\.json, \S+whole\.json/],
         [[half], /shard 2\/2 is missing/],
-        [[old], /old\.json: format: it is 2, and this version reads format 3/],
+        [[old], /old\.json: format: it is 2, and this version reads format 4/],
         [[bad], /bad\.json: properties\[0\]\.runs: /],
         [[whole, "--against", old], /old\.json: format: /],
         [[whole, "--mutants", whole], /whole\.json: not results of muster mutants --json/]

@@ -28,7 +28,7 @@ describe("results read back", () => {
   it("are refused in another format, which is named", () => {
     assert.strictEqual(
       refusal(JSON.stringify({ ...results, format: 2 })),
-      "a.json: format: it is 2, and this version reads format 3"
+      "a.json: format: it is 2, and this version reads format 4"
     )
     assert.strictEqual(
       refusalOfMutants(JSON.stringify({ ...mutantsReport, format: 9 })),

@@ -41,7 +41,7 @@ export const failed = (id: string, changes: Partial<FailureReport> = {}): Proper
 
 export const report = (properties: ReadonlyArray<PropertyReport>, changes: Partial<CheckReport> = {}): CheckReport => ({
   tool: "muster",
-  format: 3,
+  format: 4,
   version: "0.1.0",
   world: "sim",
   uncontrolled: [],

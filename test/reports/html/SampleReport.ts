@@ -38,7 +38,7 @@ export const sampleFailure: FailureReport = {
 
 export const sampleReport: CheckReport = {
   tool: "muster",
-  format: 3,
+  format: 4,
   version: "0.1.0",
   world: "sim",
   uncontrolled: [],

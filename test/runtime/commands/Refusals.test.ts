@@ -109,7 +109,7 @@ describe("muster replay", () => {
       const file = join(yield* temporaryFolder, "holds.json")
       const report: CheckReport = {
         tool: "muster",
-        format: 3,
+        format: 4,
         world: "sim",
         uncontrolled: [],
         version: "test",
