@@ -1,5 +1,6 @@
 /** Wrong versions of how the console's parts end. */
-import { Effect, Fiber, Layer, Scope } from "effect"
+import { Context, Effect, Fiber, Layer, Scope } from "effect"
+import { EventBus } from "../../core/bus/EventBus.ts"
 import { Batches } from "../../core/fleet/Batches.ts"
 import { Hub } from "../../core/hub/Hub.ts"
 import { Resources } from "../../core/lifecycle/Resources.ts"
@@ -74,6 +75,27 @@ export const partsNotClosed: Mutant = {
         Resources,
         Effect.map(Resources, (resources) => Resources.of({ ...resources, manage: (_, layer) => Layer.build(layer) }))
       ).pipe(Layer.provide(parts.resources(options)))
+  })
+}
+
+const workersBeginMs = 5
+
+export const busHalfBuilt: Mutant = {
+  id: "bus-half-built",
+  what: "the bus waits for its workers to begin before it is said who ends them, and may be given up meanwhile",
+  mutate: (parts) => ({
+    ...parts,
+    bus: (options) =>
+      Layer.effect(
+        EventBus,
+        Effect.gen(function* () {
+          const own = yield* Scope.make()
+          const built = yield* Layer.buildWithScope(parts.bus(options), own)
+          yield* Effect.sleep(workersBeginMs)
+          yield* Effect.addFinalizer((exit) => Scope.close(own, exit))
+          return Context.get(built, EventBus)
+        })
+      )
   })
 }
 

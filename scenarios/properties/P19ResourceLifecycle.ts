@@ -137,5 +137,10 @@ export const P19: Property = {
   leaks: "fail",
   program,
   focus: P19Owners.program,
-  mutants: [LifecycleMutants.detachedCalls, LifecycleMutants.forgottenPart, LifecycleMutants.immortalBatch]
+  mutants: [
+    LifecycleMutants.busHalfBuilt,
+    LifecycleMutants.detachedCalls,
+    LifecycleMutants.forgottenPart,
+    LifecycleMutants.immortalBatch
+  ]
 }

@@ -67,7 +67,7 @@ describe("properties", () => {
   it("refuses a token of another program", () => {
     const { failure } = sweep(subject("P4+lost-update"), { runs: seeds.catching, seed: 0, shrink: false })
     assert.isDefined(failure)
-    const forged = failure.token.replace("P4+lost-update", "P4+stale-read")
+    const forged = failure.token.replace("lost-update", "stale-read")
     assert.include(Result.getOrThrow(Result.flip(replay(forged))).message, "differs")
   })
 })

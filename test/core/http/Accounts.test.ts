@@ -247,6 +247,7 @@ describe("users and tokens", () => {
       })
       const noUser = new Errors.UnknownUser({ username: "bob" })
       const last = new Errors.LastAdmin({ username: "bob" })
+      const unacknowledged = new DatabaseError({ operation: "logout", reason: "Unacknowledged", detail: "" })
       const table: ReadonlyArray<readonly [Partial<Accounts["Service"]>, string, Ask, string]> = [
         [fail(new Errors.UsernameTaken({ username: "bob" })), "/api/users", create, "username_taken"],
         [fail(new Errors.PasswordRefused({ message: "longer" })), "/api/users", create, "password_refused"],
@@ -257,6 +258,7 @@ describe("users and tokens", () => {
         [{ removeUser: () => Effect.void }, "/api/users/bob", { method: "DELETE" }, "204"],
         [{ endSessions: () => Effect.void }, "/api/users/bob/sessions", { method: "DELETE" }, "204"],
         [{ logout: () => Effect.void }, "/api/auth/logout", { method: "POST" }, "204"],
+        [{ logout: () => Effect.fail(unacknowledged) }, "/api/auth/logout", { method: "POST" }, "database_timeout"],
         [{ user: () => Effect.fail(noUser) }, "/api/users/bob", {}, "unknown_user"],
         [
           { removeToken: (id) => Effect.fail(new Errors.UnknownToken({ id })) },
