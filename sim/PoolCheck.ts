@@ -90,11 +90,12 @@ const doSweep = Effect.fnUntraced(function* (
   let runMs = chunkMs
   for (let planned = sweep.next(); planned.length > 0; planned = sweep.next()) {
     const round = new Round(sweep, planned)
-    const chunkMax = Math.ceil(planned.length / pool.threads.length)
     const work = Effect.fnUntraced(function* (thread: Thread) {
       for (;;) {
         if (yield* isLate) return
-        const chunk = round.give(Math.max(1, Math.min(chunkMax, Math.floor(chunkMs / runMs))))
+        // Smaller ones towards the end of the round, where a thread that is done has to wait for the others.
+        const share = Math.ceil(round.left / (2 * pool.threads.length))
+        const chunk = round.give(Math.max(1, Math.min(share, Math.floor(chunkMs / runMs))))
         if (chunk === undefined) return
         const askedMs = yield* Clock.currentTimeMillis
         const answer = yield* accepted(job.name, thread.ask({ ...job, kind: "runs", ...chunk }))
@@ -145,6 +146,11 @@ class Round {
       if (report === undefined) return
       this.sweep.take(report)
     }
+  }
+
+  /** Runs that are not given out yet. */
+  get left(): number {
+    return this.planned.length - this.given
   }
 
   get isTaken(): boolean {

@@ -42,6 +42,12 @@ const decodeFrame = (text: string): typeof Frame.Type => {
   return latest.frame
 }
 
+/** What a client makes of a text of the hub. */
+export const receivedOf = (text: string): Received => {
+  const { seq, type } = decodeFrame(text)
+  return { type, seq, text }
+}
+
 /** Connects; the connection breaks off with the scope, without a goodbye. */
 export const connect = (
   options: HubClientOptions
@@ -63,9 +69,9 @@ export const over = Effect.fnUntraced(function* (
   const take = (data: string | Uint8Array) => {
     const text = typeof data === "string" ? data : `binary of ${data.length} bytes`
     // A frame of the hub that is no JSON with a type is a bug of the hub: a defect.
-    const { seq, type } = decodeFrame(text)
-    received.push({ type, seq, text })
-    return type === "ping" ? pong : Effect.void
+    const frame = receivedOf(text)
+    received.push(frame)
+    return frame.type === "ping" ? pong : Effect.void
   }
 
   return {

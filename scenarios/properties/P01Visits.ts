@@ -4,8 +4,10 @@
  *
  * Method: a few clients come and go within the same few milliseconds, by all the ways there are or at any step, while
  * changes are reported to the registry and so broadcast, into outboxes with little room. In some runs the wall clock is
- * set meanwhile, in some one client stays through it all. When the others are gone the hub must count exactly the one
- * that stays, that one must still be told of a change, and when it leaves too nothing may be left.
+ * set meanwhile, in some one client stays through it all; in most they join the hub directly, without a connection, and
+ * so in fewer steps, which brings the same steps of several of them closer together. When the others are gone the hub
+ * must count exactly the one that stays, that one must still be told of a change, and when it leaves too nothing may be
+ * left.
  */
 import { Effect, Exit, Fiber, Option, Scope } from "effect"
 import * as fc from "fast-check"
@@ -102,7 +104,8 @@ export const checkRest = Effect.fnUntraced(function* ({ errors, hub }: Visited, 
 /** Equal moments bring more events to the same instant, and so more orders to choose from. */
 const moment = fc.nat(2)
 
-const workload = fc.record({
+const sessions = fc.record({
+  isDirect: fc.constant(false),
   clients: fc.array(
     fc.record({
       joinAtMs: moment,
@@ -114,10 +117,30 @@ const workload = fc.record({
     { minLength: 1, maxLength: 2 }
   ),
   /** Whether one stays through it all. */
-  stays: fc.constantFrom(false, false, true),
+  stays: fc.constantFrom(false, false, false, true),
   changes: fc.array(fc.nat(8), { maxLength: 2 }),
   clock: fc.constantFrom(0, 0, 0, -3_600_000, 3_600_000)
 })
+
+/** Members of the hub without connections: these come and go in few steps, so that more of them meet. */
+const joinings = fc.record({
+  isDirect: fc.constant(true),
+  clients: fc.array(
+    fc.record({
+      joinAtMs: fc.constantFrom(0, 0, 1),
+      stayMs: fc.nat(1),
+      chatter: fc.constant(0),
+      leave: fc.constantFrom("goodbye", "break"),
+      anywhere: fc.constantFrom(false, false, true)
+    }),
+    { minLength: 2, maxLength: 3 }
+  ),
+  stays: fc.constantFrom(false, false, false, true),
+  changes: fc.array(fc.nat(2), { maxLength: 1 }),
+  clock: fc.constant(0)
+})
+
+const workload = fc.oneof({ weight: 2, arbitrary: sessions }, { weight: 5, arbitrary: joinings })
 type Plan = ReturnType<typeof workload.generate>["value"]
 
 const session = { heartbeatIntervalMs: 1_000, heartbeatTimeoutMs: 1_500, closeTimeoutMs: 100 }
@@ -125,10 +148,15 @@ const session = { heartbeatIntervalMs: 1_000, heartbeatTimeoutMs: 1_500, closeTi
 /** Less than a heartbeat, which would make up for a client that was forgotten. */
 const settledMs = 500
 
-/** Of a client that ends at any step; most are over by then. */
-const withinSteps = 500
+/** Of clients that end at any step, with and without a connection; most are over by then. */
+const endsWithinSteps = { connected: 500, direct: 120 } as const
 
-const come = Effect.fnUntraced(function* (visited: Visited, name: string, plan: Plan["clients"][number]) {
+const come = Effect.fnUntraced(function* (
+  visited: Visited,
+  name: string,
+  plan: Plan["clients"][number],
+  withinSteps: number
+) {
   const whole = visit(visited, name, plan)
   if (!plan.anywhere) return yield* whole
   const exit = yield* interruptSometime(whole, { withinSteps })
@@ -163,9 +191,10 @@ const checkStayer = Effect.fnUntraced(function* (
 })
 
 const hubProgram = Effect.fnUntraced(function* (parts: ConsoleParts) {
-  const { changes, clients, clock, stays } = yield* draw(workload)
+  const { changes, clients, clock, isDirect, stays } = yield* draw(workload)
   const stage = yield* HubStage.make({
     parts,
+    isDirect,
     hub: { outboxFramesMax: 4, heartbeatIntervalMs: session.heartbeatIntervalMs },
     session,
     network: { latencyMsMax: 1, windowMessages: 2 }
@@ -178,14 +207,16 @@ const hubProgram = Effect.fnUntraced(function* (parts: ConsoleParts) {
   if (stayer !== undefined) yield* Effect.forkChild(stayer.read)
   yield* Effect.all(
     [
-      ...clients.map((plan, i) => come(visited, `client-${i}`, plan)),
+      ...clients.map((plan, i) =>
+        come(visited, `client-${i}`, plan, isDirect ? endsWithinSteps.direct : endsWithinSteps.connected)
+      ),
       ...changes.map((atMs, i) => Effect.delay(registry.record("web", running(i + 1)), atMs)),
       clock === 0 ? Effect.void : WallClock.jump(clock)
     ],
     { concurrency: "unbounded", discard: true }
   )
   // A connection that was given up may be under way to the hub still.
-  yield* Effect.sleep(5)
+  if (!isDirect) yield* Effect.sleep(5)
   if (stayer !== undefined) yield* checkStayer(stage, stayer, stayScope)
   const { joined } = yield* settled(hub, 0)
   yield* checkRest(visited, joined)

@@ -21,6 +21,7 @@ import * as DatabaseWorld from "../DatabaseWorld.ts"
 import * as DatabaseMutants from "../mutants/DatabaseMutants.ts"
 import { type Attempt, checkAttempts, isTriable, watched } from "../oracles/DatabaseAttempts.ts"
 import { causeText, eventually, holds, type Property } from "../Property.ts"
+import * as AccountsStage from "../stages/AccountsStage.ts"
 
 const whats = ["read", "write", "wrong", "duplicate", "hold"] as const
 const faults = ["refuse", "reset", "reply lost", "silence", "busy", "full", "restart", "read-only"] as const
@@ -38,8 +39,11 @@ interface Size {
   readonly connectionsMax: number
   /** Of so many runs the database is away at the start of one. */
   readonly awayEvery: number
-  /** Calls at the end, for each connection. */
+  /** Of so many runs one is looked at by the health of its component too. */
+  readonly healthEvery: number
+  /** Calls at the end, for each connection, and how they may be made. */
   readonly againPerConnection: number
+  readonly again: ReadonlyArray<"statement" | "transaction">
 }
 
 const large: Size = {
@@ -50,21 +54,27 @@ const large: Size = {
   isPrepared: false,
   connectionsMax: 3,
   awayEvery: 2,
-  againPerConnection: 2
+  healthEvery: 1,
+  againPerConnection: 2,
+  again: ["transaction"]
 }
 
 const small: Size = {
-  calls: { minLength: 2, maxLength: 3 },
+  calls: { minLength: 1, maxLength: 2 },
   faults: { minLength: 1, maxLength: 1 },
   untilMs: 100,
-  faultMsMax: 2_500,
+  faultMsMax: 1_500,
   isPrepared: true,
   connectionsMax: 2,
-  awayEvery: 8,
-  againPerConnection: 1
+  awayEvery: 16,
+  healthEvery: 4,
+  againPerConnection: 1,
+  again: ["statement", "statement", "transaction"]
 }
 
-const workloadOf = ({ awayEvery, calls, connectionsMax, faultMsMax, faults: number, untilMs }: Size) =>
+const oneIn = (n: number) => fc.nat(n - 1).map((drawn) => drawn === n - 1)
+
+const workloadOf = ({ again, awayEvery, calls, connectionsMax, faultMsMax, faults: number, healthEvery, untilMs }: Size) =>
   fc.record({
     retriesMax: fc.integer({ min: 0, max: 5 }),
     retryDelayMs: fc.constantFrom(50, 100),
@@ -73,7 +83,9 @@ const workloadOf = ({ awayEvery, calls, connectionsMax, faultMsMax, faults: numb
     breakerFailures: fc.constantFrom(3, 20),
     connectionsMax: fc.integer({ min: 1, max: connectionsMax }),
     acquireTimeoutMs: fc.constantFrom(300, 800),
-    awayAtStart: fc.nat(awayEvery - 1).map((drawn) => drawn === awayEvery - 1),
+    awayAtStart: oneIn(awayEvery),
+    hasHealth: oneIn(healthEvery),
+    again: fc.constantFrom(...again),
     calls: fc.array(fc.record({ atMs: fc.nat(untilMs), what: fc.constantFrom(...whats) }), calls),
     faults: fc.array(
       fc.record({
@@ -215,10 +227,13 @@ const fitting: Readonly<Record<string, ReadonlyArray<string>>> = {
 const workloads = { large: workloadOf(large), small: workloadOf(small) } as const
 
 const run = Effect.fnUntraced(function* (parts: ConsoleParts, plan: Plan, { againPerConnection, isPrepared }: Size) {
+  const hasHealth = plan.hasHealth || plan.awayAtStart
   const options: DatabaseWorld.DatabaseWorldOptions = {
     parts,
     options: { ...plan, ...fixed },
     isPrepared,
+    isKnown: isPrepared && !plan.awayAtStart,
+    ...(hasHealth ? {} : { components: AccountsStage.components }),
     pool: { connectionsMax: plan.connectionsMax, acquireTimeoutMs: plan.acquireTimeoutMs }
   }
   const awayMs = 1_500
@@ -241,7 +256,7 @@ const run = Effect.fnUntraced(function* (parts: ConsoleParts, plan: Plan, { agai
     pauses.push(...found.map(({ share }) => Math.round(share * 100)))
   }
   yield* checkJitter(pauses)
-  yield* Effect.andThen(Fiber.join(injecting), checkWell(world, plan, againPerConnection))
+  yield* Effect.andThen(Fiber.join(injecting), checkWell(world, plan, { againPerConnection, hasHealth }))
 }, Effect.scoped)
 
 const programOf =
@@ -289,25 +304,31 @@ const lookEveryMs = 400
 const checkWell = Effect.fnUntraced(function* (
   { components, database }: DatabaseWorld.DatabaseWorld,
   plan: Plan,
-  againPerConnection: number
+  { againPerConnection, hasHealth }: { readonly againPerConnection: number; readonly hasHealth: boolean }
 ) {
   // A connection that waits for the answer to a request that was lost before is given up.
-  yield* Effect.sleep(plan.statementTimeoutMs + slackMs)
+  if (plan.faults.some(({ how }) => how === "silence")) yield* Effect.sleep(plan.statementTimeoutMs + slackMs)
+  const health = hasHealth
+    ? Effect.map(components.all, (all) => all.find(({ name }) => name === component)?.status)
+    : Effect.succeed("not looked at")
+  const well = hasHealth ? ["healthy", "degraded"] : ["not looked at"]
   yield* eventually({
     what: "its health shows that it is well again",
     // One probe that waits for an answer in vain, a pause, the next.
     withinMs: 2 * fixed.healthIntervalMs + plan.retryDelayMaxMs + 1_000,
     look: Effect.delay(
       Effect.map(
-        Effect.all([database.status, components.all]),
-        ([status, all]) => `${status}, ${all.find(({ name }) => name === component)?.status}`
+        Effect.all([database.status, health, database.counts]),
+        ([status, shown, { breaker }]) => `${status}, ${shown}, circuit ${breaker}`
       ),
       lookEveryMs
     ),
-    until: (seen) => seen === "up, healthy" || seen === "up, degraded"
+    until: (seen) => well.some((shown) => seen === `up, ${shown}, circuit closed`)
   })
   const again = Array.from({ length: againPerConnection * plan.connectionsMax }, (_, index) =>
-    database.transaction(`again ${index}`, (sql) => statement(sql, "write", `again-${index}`))
+    database[plan.again === "statement" ? "run" : "transaction"](`again ${index}`, (sql) =>
+      statement(sql, "write", `again-${index}`)
+    )
   )
   const exits = yield* Effect.forEach(again, Effect.exit, { concurrency: "unbounded" })
   const bad = exits.find(Exit.isFailure)

@@ -33,6 +33,8 @@ interface Size {
   readonly connectionsMax: number
   /** Whether the database tells the health of the console how it is. */
   readonly hasHealth: boolean
+  /** What of the rest is looked at in a run: all connections at once, a write, or both. */
+  readonly rest: ReadonlyArray<"connections" | "write" | "both">
 }
 
 const large: Size = {
@@ -40,18 +42,21 @@ const large: Size = {
   faults: { maxLength: 2 },
   untilMs: 2_000,
   connectionsMax: 3,
-  hasHealth: true
+  hasHealth: true,
+  rest: ["both"]
 }
 const small: Size = {
   asks: { minLength: 1, maxLength: 2 },
   faults: { maxLength: 1 },
   untilMs: 30,
   connectionsMax: 2,
-  hasHealth: false
+  hasHealth: false,
+  rest: ["connections", "write"]
 }
 
-const workloadOf = ({ asks, connectionsMax, faults: number, untilMs }: Size) =>
+const workloadOf = ({ asks, connectionsMax, faults: number, rest, untilMs }: Size) =>
   fc.record({
+    rest: fc.constantFrom(...rest),
     connectionsMax: fc.integer({ min: 1, max: connectionsMax }),
     retriesMax: fc.integer({ min: 0, max: 3 }),
     asks: fc.array(
@@ -175,6 +180,7 @@ const run = Effect.fnUntraced(function* (parts: ConsoleParts, plan: Plan, { hasH
     parts,
     options: { ...fixed, retriesMax },
     isPrepared: true,
+    isKnown: !hasHealth,
     ...(hasHealth ? {} : { components: AccountsStage.components }),
     pool: { connectionsMax, acquireTimeoutMs }
   })
@@ -193,7 +199,7 @@ const run = Effect.fnUntraced(function* (parts: ConsoleParts, plan: Plan, { hasH
     counter?.["version"] === versionAtFirst + done,
     () => `${done} transactions are there, and the count went from ${versionAtFirst} to ${String(counter?.["version"])}`
   )
-  yield* checkRest(world, connectionsMax)
+  yield* checkRest(world, plan)
 }, Effect.scoped)
 
 const programOf =
@@ -202,7 +208,10 @@ const programOf =
     Effect.flatMap(draw(workloads[how]), (plan) => run(parts, plan, how === "large" ? large : small))
 
 /** Nobody asks, nothing fails: every connection can be had, and nothing is locked. */
-const checkRest = Effect.fnUntraced(function* ({ database, sql }: DatabaseWorld.DatabaseWorld, connectionsMax: number) {
+const checkRest = Effect.fnUntraced(function* (
+  { database, sql }: DatabaseWorld.DatabaseWorld,
+  { connectionsMax, rest }: Plan
+) {
   // The health probe takes one for a moment.
   const all = Effect.scoped(
     Effect.forEach(Array.from({ length: connectionsMax }), () => sql.reserve, {
@@ -210,10 +219,11 @@ const checkRest = Effect.fnUntraced(function* ({ database, sql }: DatabaseWorld.
       discard: true
     })
   )
-  const reserved = yield* Effect.result(all)
+  const reserved = yield* Effect.result(rest === "write" ? Effect.void : all)
   if (Result.isFailure(reserved)) {
     return yield* violated(`at rest not all ${connectionsMax} connections can be had: ${reserved.failure.message}`)
   }
+  if (rest === "connections") return
   const startedMs = yield* monotonicMs
   const written = yield* Effect.result(
     database.transaction("Test.rest", (client) => client`UPDATE accounts_version SET version = version + 1`)

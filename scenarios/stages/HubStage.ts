@@ -3,11 +3,11 @@
  * console, unchanged, and its sessions over a simulated network. There are no HTTP server, accounts and database: a
  * client says by itself with what it joins, and a scenario reports to the registry what polls would bring.
  */
-import { Context, Effect, Layer, Logger, Schema, Scope } from "effect"
+import { Context, Effect, Layer, Logger, Result, Schema, Scope } from "effect"
 import type { SocketError } from "effect/socket/Socket"
-import { EventBus, type EventBusOptions } from "../../core/bus/EventBus.ts"
+import type { EventBusOptions } from "../../core/bus/EventBus.ts"
 import type { ConsoleParts } from "../../core/Console.ts"
-import { Fleet, type FleetOptions, type ManagedNode } from "../../core/fleet/Fleet.ts"
+import type { FleetOptions, ManagedNode } from "../../core/fleet/Fleet.ts"
 import type { NodeDriver } from "../../core/fleet/NodeDriver.ts"
 import { LogFollow } from "../../core/fleet/LogFollow.ts"
 import { Registry } from "../../core/fleet/Registry.ts"
@@ -15,6 +15,7 @@ import { Components } from "../../core/health/Components.ts"
 import { rulesDefault } from "../../core/health/ComponentState.ts"
 import * as Heartbeat from "../../core/hub/Heartbeat.ts"
 import { Hub, type HubOptions, type Joining } from "../../core/hub/Hub.ts"
+import { decodeClientFrame } from "../../core/hub/Protocol.ts"
 import { Rights } from "../../core/hub/Rights.ts"
 import { serve, type SessionOptions, withClient } from "../../core/hub/Session.ts"
 import type { Connection } from "../../sim/net/Connection.ts"
@@ -37,16 +38,19 @@ export interface HubStageOptions {
   readonly nodes?: ReadonlyArray<ManagedNode>
   /** Without them whoever was let in stays in. */
   readonly rights?: Rights
+  /**
+   * Clients join the hub themselves, and look into their outboxes when they are asked what they received: no connection,
+   * no session and no heartbeat. That takes a third of the steps.
+   */
+  readonly isDirect?: boolean
 }
 
 /** The hub does not let this client in. */
 export class NotAdmitted extends Schema.TaggedError<NotAdmitted>()("NotAdmitted", { from: Schema.String }) {}
 
 export interface HubStage {
-  readonly bus: EventBus["Service"]
   readonly components: Components["Service"]
   readonly registry: Registry["Service"]
-  readonly fleet: Fleet["Service"]
   readonly logFollow: LogFollow["Service"]
   readonly hub: Hub["Service"]
   readonly network: Network.Network["Service"]
@@ -75,16 +79,16 @@ export const make = Effect.fnUntraced(function* (
     Effect.provideService(Logger.CurrentLoggers, new Set([collector]))
   )
   const network = Context.get(services, Network.Network)
+  const hub = Context.get(services, Hub)
   return {
-    bus: Context.get(services, EventBus),
     components: Context.get(services, Components),
     registry: Context.get(services, Registry),
-    fleet: Context.get(services, Fleet),
     logFollow: Context.get(services, LogFollow),
-    hub: Context.get(services, Hub),
+    hub,
     network,
     connect: (from, joining = {}) =>
       Effect.gen(function* () {
+        if (options.isDirect === true) return yield* join(hub, from, joining)
         joinings.set(from, joining)
         const connection = yield* network.connect(from, host, port)
         // The upgrade, or its refusal.
@@ -96,12 +100,40 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
+/** A client without a connection. */
+const join = Effect.fnUntraced(function* (
+  hub: Hub["Service"],
+  from: string,
+  joining: Joining
+): Effect.fn.Return<HubClient.HubClient, NotAdmitted, Scope.Scope> {
+  const client = yield* Effect.acquireRelease(
+    Effect.mapError(hub.join(joining), () => new NotAdmitted({ from })),
+    (joined) => Effect.andThen(joined.close(goodbye), Effect.andThen(joined.gone, joined.leave))
+  )
+  const received: Array<HubClient.Received> = []
+  return {
+    received: Effect.sync(() => {
+      received.push(...client.outbox.take().map(({ text }) => HubClient.receivedOf(text)))
+      return received.slice()
+    }),
+    send: (text) =>
+      Effect.suspend(() => {
+        const frame = Result.getOrUndefined(decodeClientFrame(text))
+        return frame?.type === "subscribe" ? client.subscribe(frame) : Effect.void
+      }),
+    close: client.close(goodbye),
+    read: Effect.map(client.closing, ({ code }) => code)
+  }
+})
+
+const goodbye = { code: 1000, reason: "bye" } as const
+
 /** Few are enough for orders to differ. */
 const workers = 2
 
 /** One layer after another: composed they would take half as many steps again. */
 const build = Effect.fnUntraced(function* (
-  { bus, fleet, hub, network, nodes = [], parts, rights, session }: HubStageOptions,
+  { bus, fleet, hub, isDirect = false, network, nodes = [], parts, rights, session }: HubStageOptions,
   joinings: ReadonlyMap<string, Joining>
 ) {
   const scope = yield* Effect.scope
@@ -118,7 +150,7 @@ const build = Effect.fnUntraced(function* (
   const managed = yield* over(known, parts.fleet(Effect.succeed(nodes), { ...consoleOptions.fleet, ...fleet }))
   const followed = yield* over(managed, parts.logFollow)
   const services = yield* over(Context.add(followed, Rights, rights), parts.hub({ ...consoleOptions.hub, ...hub }))
-  yield* Effect.provideContext(listen(joinings, { ...consoleOptions.session, ...session }), services)
+  if (!isDirect) yield* Effect.provideContext(listen(joinings, { ...consoleOptions.session, ...session }), services)
   return services
 })
 
