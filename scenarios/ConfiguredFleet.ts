@@ -1,7 +1,7 @@
 /**
  * A fleet whose nodes come from a configuration file: settings, fleet and registry of the console with what they stand
  * on. For claims that are kept there: the disk is a map of texts that are read in one go, and nodes are asked without a
- * wire.
+ * wire. Nobody listens to what the fleet tells.
  */
 import {
   ByteSize,
@@ -27,11 +27,12 @@ import * as NodeDrivers from "../core/NodeDrivers.ts"
 import * as Setup from "../core/Setup.ts"
 import type { RunContext } from "../sim/RunContext.ts"
 import * as DriverNode from "./peers/DriverNode.ts"
+import * as QuietBus from "./stages/QuietBus.ts"
 import * as World from "./World.ts"
 
 export const file = "/muster.toml"
 
-/** The one node that answers; all others keep the console waiting. */
+/** The one node that answers, if any does; all others keep the console waiting. */
 export const answering = "steady"
 
 export interface ConfiguredFleet {
@@ -55,6 +56,8 @@ export interface ConfiguredFleetOptions {
   readonly text: string
   /** Other files, by path. */
   readonly files?: Readonly<Record<string, string>>
+  /** Whether any node answers. Default true. */
+  readonly isAnswered?: boolean
   /** See the options of the settings. */
   readonly applied?: (value: Versioned) => void
 }
@@ -114,6 +117,7 @@ const readingOf = (files: ReadonlyMap<string, string>): FileSystem.FileSystem =>
 export const make = Effect.fnUntraced(function* ({
   applied = () => {},
   files: others = {},
+  isAnswered = true,
   parts,
   text
 }: ConfiguredFleetOptions): Effect.fn.Return<ConfiguredFleet, never, RunContext | Scope.Scope> {
@@ -134,7 +138,7 @@ export const make = Effect.fnUntraced(function* ({
   const lines: Array<string> = []
   const collector = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
   const made: Array<string> = []
-  const built = yield* console({ parts, made, settings: { initial, tls, load, applied } }).pipe(
+  const built = yield* console({ parts, made, isAnswered, settings: { initial, tls, load, applied } }).pipe(
     Layer.provide(Layer.succeedContext(disk)),
     Layer.provide(Logger.layer([collector])),
     Layer.build
@@ -156,17 +160,16 @@ interface Started {
   readonly parts: ConsoleParts
   readonly settings: LiveSettingsOptions
   readonly made: Array<string>
+  readonly isAnswered: boolean
 }
 
-const bus = { ...World.consoleOptions.bus, workers: 1 }
-
-const console = ({ made, parts, settings }: Started) => {
+const console = ({ isAnswered, made, parts, settings }: Started) => {
   const drivers = Layer.succeed(NodeDrivers.NodeDrivers, {
     supervisor: ({ environment, identifier, name }) =>
       Effect.sync(() => {
         made.push(name)
         const node = DriverNode.make(name, ["api"])
-        if (name !== answering) node.trouble = "hang"
+        if (!isAnswered || name !== answering) node.trouble = "hang"
         return { ...node.managed, entry: { ...node.managed.entry, environment, identifier } }
       }),
     local: undefined
@@ -178,8 +181,7 @@ const console = ({ made, parts, settings }: Started) => {
         parts.fleet(Setup.managedNodes(settings.initial.config, settings.tls), World.consoleOptions.fleet)
       ),
       Layer.provideMerge(drivers),
-      Layer.provideMerge(parts.registry),
-      Layer.provideMerge(parts.components),
-      Layer.provideMerge(parts.bus(bus))
+      Layer.provideMerge(Layer.provide(parts.registry, QuietBus.layer)),
+      Layer.provideMerge(Layer.provide(parts.components, QuietBus.layer))
     )
 }

@@ -22,7 +22,7 @@ export const keysOf = <Key extends string>(of: Readonly<Record<Key, unknown>>): 
 }
 
 /** The entries of requests as they are in the database. */
-export const read = (server: Database["Service"]) =>
+export const read = (server: Pick<Database["Service"], "look">) =>
   Effect.map(
     server.look("SELECT request_id, actor, outcome FROM activity WHERE action <> 'batch.item' ORDER BY id"),
     (rows) =>

@@ -71,12 +71,21 @@ let known: ReadonlyMap<string, ReadonlySet<string>> | undefined
 const declaredCodes = (): ReadonlyMap<string, ReadonlySet<string>> => (known ??= read())
 
 const decodeBody = Schema.decodeUnknownOption(Schema.fromJsonString(ErrorBody), { onExcessProperty: "error" })
-const isHealth = (text: string): boolean =>
-  Option.isSome(Schema.decodeUnknownOption(Schema.fromJsonString(Health))(text))
+const decodeHealth = Schema.decodeUnknownOption(Schema.fromJsonString(Health))
+const isHealth = (text: string): boolean => Option.isSome(decodeHealth(text))
+
+/** What was read of answers: scenarios ask for it more than once. */
+const readErrors = new WeakMap<Answered, Option.Option<ErrorBody>>()
 
 /** An error as it was answered; undefined for what is none, or not of the shape. */
-export const errorOf = ({ body, status }: Answered): ErrorBody | undefined =>
-  status < 400 ? undefined : Option.getOrUndefined(decodeBody(body))
+export const errorOf = (answer: Answered): ErrorBody | undefined => {
+  if (answer.status < 400) return undefined
+  const before = readErrors.get(answer)
+  if (before !== undefined) return Option.getOrUndefined(before)
+  const error = decodeBody(answer.body)
+  readErrors.set(answer, error)
+  return Option.getOrUndefined(error)
+}
 
 /** A request id that the console takes over. */
 const acceptableId = /^[A-Za-z0-9._-]{1,64}$/

@@ -75,11 +75,8 @@ export const watch = (parts: ConsoleParts): LogForm => {
     wrongWith: (lines, secrets) => {
       const told = new Map<number, number>()
       for (const text of lines) {
-        const wrong = wrongLine(text, secrets)
-        if (wrong !== undefined) return wrong
-        const decoded = decode(text)
-        if (decoded._tag === "Failure") continue
-        const line = decoded.success
+        const line = read(text, secrets)
+        if (typeof line === "string") return line
         const number = line.context?.[mark]
         if (typeof number !== "number") continue
         const seen = requests[number - 1]
@@ -99,12 +96,18 @@ export const watch = (parts: ConsoleParts): LogForm => {
 
 /** What is wrong with the form of a line; undefined for nothing. `secrets` must not be in it. */
 export const wrongLine = (text: string, secrets: Iterable<string>): string | undefined => {
+  const line = read(text, secrets)
+  return typeof line === "string" ? line : undefined
+}
+
+/** The line, or what is wrong with its form. */
+const read = (text: string, secrets: Iterable<string>): Line | string => {
   const wrong = wrongText(text, secrets)
   if (wrong !== undefined) return `${wrong}: ${JSON.stringify(text)}`
   const decoded = decode(text)
   return decoded._tag === "Failure"
     ? `no line of the log: ${decoded.failure.message}: ${JSON.stringify(text)}`
-    : undefined
+    : decoded.success
 }
 
 const wrongText = (text: string, secrets: Iterable<string>): string | undefined => {

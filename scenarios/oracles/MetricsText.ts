@@ -13,9 +13,31 @@ export interface MetricsPage {
   readonly totals: ReadonlyMap<string, number>
 }
 
-const line = /^([a-zA-Z_][a-zA-Z0-9_]*)(?:\{(.*)\})? (\S+)$/
+const typeLine = /^# TYPE (\S+) (\S+)$/
+const line = /^([a-zA-Z_][a-zA-Z0-9_]*)(?:\{(.*)\})?$/
 const label = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)",?/g
 const part = /_(?:bucket|sum|count)$/
+
+interface Series extends Pick<MetricSample, "name" | "labels"> {
+  /** What it is of when it is of a histogram. */
+  readonly family: string
+}
+
+/** What was read of texts: most are on every page. */
+const known = new Map<string, Series>()
+const knownMax = 10_000
+
+const readSeries = (text: string): Series | undefined => {
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const [, name, labels = ""] = line.exec(text) ?? []
+  if (name === undefined) return undefined
+  const found = Array.from(labels.matchAll(label), ([, key = "", content = ""]) => [key, content] as const)
+  const series = { name, family: name.replace(part, ""), labels: Object.fromEntries(found) }
+  if (known.size >= knownMax) known.clear()
+  known.set(text, series)
+  return series
+}
 
 /** The page, or the first line that is none of the format. */
 export const parse = (text: string): MetricsPage | string => {
@@ -24,17 +46,19 @@ export const parse = (text: string): MetricsPage | string => {
   const totals = new Map<string, number>()
   const seen = new Set<string>()
   for (const each of text.split("\n")) {
-    const [, typed, type = ""] = /^# TYPE (\S+) (\S+)$/.exec(each) ?? []
+    const [, typed, type = ""] = each.startsWith("# TYPE") ? (typeLine.exec(each) ?? []) : []
     if (typed !== undefined) types.set(typed, type)
     if (each === "" || each.startsWith("#")) continue
-    const [, name, labels = "", value] = line.exec(each) ?? []
-    const series = each.slice(0, each.lastIndexOf(" "))
-    if (name === undefined || value === undefined) return `no line of the format: ${each}`
+    const end = each.lastIndexOf(" ")
+    const series = each.slice(0, end)
+    const found = readSeries(series)
+    const value = each.slice(end + 1)
+    if (found === undefined || end < 0 || !/^\S+$/.test(value)) return `no line of the format: ${each}`
     if (seen.has(series)) return `twice: ${series}`
     seen.add(series)
-    const found = Array.from(labels.matchAll(label), ([, key = "", content = ""]) => [key, content] as const)
-    samples.push({ name, labels: Object.fromEntries(found), value: Number(value) })
-    const kind = types.get(name) ?? types.get(name.replace(part, ""))
+    const { family, labels, name } = found
+    samples.push({ name, labels, value: Number(value) })
+    const kind = types.get(name) ?? types.get(family)
     if (kind === undefined) return `no type: ${each}`
     if (kind !== "gauge") totals.set(series, Number(value))
   }

@@ -46,7 +46,7 @@ const step = fc.record({
     { weight: 2, arbitrary: fc.record({ do: fc.constant("flood" as const) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("truncate" as const) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("cut connections" as const) }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), downMs: fc.nat(40_000) }) }
+    { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), downMs: fc.nat(15_000) }) }
   )
 })
 
@@ -55,7 +55,7 @@ const workload = fc.record({
   policy: fc.constantFrom("disconnect", "dropOldest"),
   overflow: fc.constantFrom("dropLow", "wait", "dropOldest", "dropNewest"),
   windowMessages: fc.constantFrom(16, 1),
-  steps: fc.array(step, { minLength: 3, maxLength: 16 }),
+  steps: fc.array(step, { minLength: 3, maxLength: 8 }),
   clients: fc.array(
     fc.record({
       pauseMs: fc.constantFrom(0, 0, 3_000),
@@ -208,6 +208,8 @@ const checkLast = ({ client, last, name, reading }: Follower, logs: Readonly<Rec
 
 const optionsOf = ({ outboxFramesMax, overflow, policy }: Plan, queueEventsMax: number) => ({
   ...World.consoleOptions,
+  // Logs come without polls.
+  fleet: { ...World.consoleOptions.fleet, poll: { ...World.consoleOptions.fleet.poll, intervalMs: 10_000 } },
   bus: {
     ...World.consoleOptions.bus,
     overflow,

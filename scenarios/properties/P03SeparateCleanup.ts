@@ -17,16 +17,16 @@ import * as World from "../World.ts"
 import * as Leavers from "./P03Leavers.ts"
 
 const workload = fc.record({
-  stayers: fc.integer({ min: 1, max: 3 }),
+  stayers: fc.integer({ min: 1, max: 2 }),
   leavers: fc.array(
     fc.record({
       leaveAtMs: fc.integer({ min: 1_000, max: 1_020 }),
       how: fc.constantFrom("goodbye", "break", "reset"),
       follows: fc.boolean()
     }),
-    { minLength: 1, maxLength: 4 }
+    { minLength: 1, maxLength: 2 }
   ),
-  events: fc.array(fc.integer({ min: 1_000, max: 1_020 }), { minLength: 2, maxLength: 8 })
+  events: fc.array(fc.integer({ min: 1_000, max: 1_020 }), { minLength: 2, maxLength: 4 })
 })
 
 const program: Property["program"] = Effect.fnUntraced(function* (parts) {

@@ -21,13 +21,13 @@ import * as Credentials from "./P08Credentials.ts"
 const { accessTokenTtlMs, comparing, guarded, keyRotationMs, kinds, makeShown, special } = Credentials
 
 const workload = fc.record({
-  kinds: fc.uniqueArray(fc.constantFrom(...kinds), { minLength: 2, maxLength: 4 }),
-  routes: fc.array(fc.nat(1_000), { minLength: 2, maxLength: 5 }),
+  kinds: fc.uniqueArray(fc.constantFrom(...kinds), { minLength: 2, maxLength: 3 }),
+  routes: fc.array(fc.nat(1_000), { minLength: 1, maxLength: 2 }),
   // So that each run looks at those where paths and methods are most different.
   /** The answer to the commit of a login is lost: it was done all the same. */
   losesCommit: fc.boolean(),
-  guesses: fc.constantFrom(0, 6),
-  always: fc.subarray([...special], { maxLength: 3 }),
+  guesses: fc.constantFrom(0, 0, 6),
+  always: fc.subarray([...special], { maxLength: 1 }),
   logins: fc.array(fc.nat(1_000), { maxLength: 2 })
 })
 

@@ -45,10 +45,10 @@ const workload = fc.record({
       how: fc.constantFrom("signal", "call", "call", "call given up"),
       writes: fc.constantFrom(true, true, false)
     }),
-    { minLength: 2, maxLength: 3 }
+    { minLength: 2, maxLength: 2 }
   ),
   readers: fc.array(
-    fc.array(fc.record({ afterMs: fc.nat(4), door: fc.constantFrom(...doors) }), { minLength: 2, maxLength: 3 }),
+    fc.array(fc.record({ afterMs: fc.nat(4), door: fc.constantFrom(...doors) }), { minLength: 1, maxLength: 2 }),
     { minLength: 1, maxLength: 2 }
   )
 })

@@ -22,7 +22,10 @@ const strangers = ["a", "b"] as const
 const workload = fc.record({
   // By the number of the file, and from the start again.
   contents: fc.array(
-    fc.record({ a: fc.constantFrom("absent", "same", "other"), b: fc.constantFrom("absent", "other") }),
+    fc.record({
+      a: fc.constantFrom("absent", "same", "other"),
+      b: fc.constantFrom("absent", "absent", "absent", "other")
+    }),
     { minLength: 2, maxLength: 3 }
   ),
   asks: fc.array(
@@ -145,7 +148,7 @@ const ask = Effect.fnUntraced(function* (scene: Scene, { givenUp, writes }: Plan
 
 export const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   const plan = yield* draw(workload)
-  const console = yield* ConfiguredFleet.make({ parts, text: textOf(plan, 0) })
+  const console = yield* ConfiguredFleet.make({ parts, text: textOf(plan, 0), isAnswered: false })
   const scene: Scene = { plan, console, written: 0, places: new Map([[1, 0]]) }
   const addition = (yield* console.registry.state).nodes.get(ConfiguredFleet.answering)?.addition
   const asking = Effect.forEach(plan.asks, (one) => ask(scene, one), { concurrency: "unbounded", discard: true })

@@ -18,7 +18,10 @@ import type { Property } from "../Property.ts"
 
 const answering = table(ConfiguredFleet.answering, 'url = "http://steady:9001"')
 const old = table("old", 'url = "https://old:9001"', `tls_ca = "${certificate}"`)
-const sound = textOf({ sections: { log: 'level = "info"' }, nodes: answering + old })
+/** With a node that the next one does not have, or without. */
+const soundWith = (hasOld: boolean): string =>
+  textOf({ sections: { log: 'level = "info"' }, nodes: hasOld ? answering + old : answering })
+const sound = { few: soundWith(false), more: soundWith(true) } as const
 /** Sound as well, and different in all that can change. */
 const other = { sections: { log: 'level = "debug"' }, nodes: answering + table("new", 'url = "http://new:9001"') }
 
@@ -26,8 +29,9 @@ const workload = fc.record({
   mistake: fc.constantFrom(...mistakes),
   alsoVanishes: fc.boolean(),
   looks: fc.nat(6),
+  first: fc.constantFrom("few", "few", "more"),
   /** What is looked at afterwards. */
-  last: fc.constantFrom("the node", "a sound one")
+  last: fc.constantFrom("the node", "a sound one", "a sound one", "a sound one")
 })
 type Plan = ReturnType<typeof workload.generate>["value"]
 
@@ -99,12 +103,13 @@ export const program: Property["program"] = Effect.fnUntraced(function* (parts) 
   const applied: Array<Versioned> = []
   const console = yield* ConfiguredFleet.make({
     parts,
-    text: sound,
+    text: sound[plan.first],
     files: { [certificate]: pem },
+    isAnswered: plan.last === "the node",
     applied: (value) => void applied.push(value)
   })
   yield* spoil({ console, applied }, plan)
-  yield* plan.last === "the node" ? checkPolled(console) : checkSound(console)
+  yield* plan.last === "the node" ? checkPolled(console) : checkSound(console, plan)
 }, Effect.scoped)
 
 const checkPolled = Effect.fnUntraced(function* (console: ConfiguredFleet.ConfiguredFleet) {
@@ -117,11 +122,12 @@ const checkPolled = Effect.fnUntraced(function* (console: ConfiguredFleet.Config
   })
 })
 
-const checkSound = Effect.fnUntraced(function* (console: ConfiguredFleet.ConfiguredFleet) {
+const checkSound = Effect.fnUntraced(function* (console: ConfiguredFleet.ConfiguredFleet, { first }: Plan) {
   console.write(textOf(other))
   const report = yield* Effect.catch(console.settings.reload, ({ message }) => violated(`refused: ${message}`))
+  const removed = first === "more" ? "old" : ""
   yield* holds(
-    report.version === 2 && report.nodes.added.join() === "new" && report.nodes.removed.join() === "old",
+    report.version === 2 && report.nodes.added.join() === "new" && report.nodes.removed.join() === removed,
     () => `the next sound configuration was taken as ${JSON.stringify(report)}`
   )
 })

@@ -36,7 +36,7 @@ interface Size {
   readonly faultMsMax: number
   /** The tables are there from an earlier start. */
   readonly isPrepared: boolean
-  readonly connectionsMax: number
+  readonly connections: ReadonlyArray<number>
   /** Of so many runs the database is away at the start of one. */
   readonly awayEvery: number
   /** Of so many runs one is looked at by the health of its component too. */
@@ -52,7 +52,7 @@ const large: Size = {
   untilMs: 4_000,
   faultMsMax: 3_000,
   isPrepared: false,
-  connectionsMax: 3,
+  connections: [1, 2, 3],
   awayEvery: 2,
   healthEvery: 1,
   againPerConnection: 2,
@@ -65,23 +65,23 @@ const small: Size = {
   untilMs: 100,
   faultMsMax: 1_500,
   isPrepared: true,
-  connectionsMax: 2,
+  connections: [1, 1, 2],
   awayEvery: 16,
-  healthEvery: 4,
+  healthEvery: 8,
   againPerConnection: 1,
   again: ["statement", "statement", "transaction"]
 }
 
 const oneIn = (n: number) => fc.nat(n - 1).map((drawn) => drawn === n - 1)
 
-const workloadOf = ({ again, awayEvery, calls, connectionsMax, faultMsMax, faults: number, healthEvery, untilMs }: Size) =>
+const workloadOf = ({ again, awayEvery, calls, connections, faultMsMax, faults: number, healthEvery, untilMs }: Size) =>
   fc.record({
     retriesMax: fc.integer({ min: 0, max: 5 }),
     retryDelayMs: fc.constantFrom(50, 100),
     retryDelayMaxMs: fc.constantFrom(100, 400, 1_600),
     statementTimeoutMs: fc.constantFrom(2_000, 4_000),
     breakerFailures: fc.constantFrom(3, 20),
-    connectionsMax: fc.integer({ min: 1, max: connectionsMax }),
+    connectionsMax: fc.constantFrom(...connections),
     acquireTimeoutMs: fc.constantFrom(300, 800),
     awayAtStart: oneIn(awayEvery),
     hasHealth: oneIn(healthEvery),

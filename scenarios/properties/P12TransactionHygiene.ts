@@ -26,7 +26,8 @@ const faults = ["reset", "commit reset", "commit silence", "delay", "restart", "
 
 /** How much there is of what a run is made of. */
 interface Size {
-  readonly asks: fc.ArrayConstraints
+  /** How many there may be. */
+  readonly asks: ReadonlyArray<number>
   readonly faults: fc.ArrayConstraints
   /** When something begins, at the latest. */
   readonly untilMs: number
@@ -38,7 +39,7 @@ interface Size {
 }
 
 const large: Size = {
-  asks: { minLength: 2, maxLength: 6 },
+  asks: [2, 3, 4, 5, 6],
   faults: { maxLength: 2 },
   untilMs: 2_000,
   connectionsMax: 3,
@@ -46,7 +47,7 @@ const large: Size = {
   rest: ["both"]
 }
 const small: Size = {
-  asks: { minLength: 1, maxLength: 2 },
+  asks: [1, 1, 1, 2],
   faults: { maxLength: 1 },
   untilMs: 30,
   connectionsMax: 2,
@@ -54,20 +55,18 @@ const small: Size = {
   rest: ["connections", "write"]
 }
 
-const workloadOf = ({ asks, connectionsMax, faults: number, rest, untilMs }: Size) =>
-  fc.record({
+const workloadOf = ({ asks, connectionsMax, faults: number, rest, untilMs }: Size) => {
+  const one = fc.record({
+    atMs: fc.nat(untilMs),
+    how: fc.constantFrom("well", "well", "slow", "fails"),
+    thinksMs: fc.nat(200),
+    givenUp: fc.boolean()
+  })
+  return fc.record({
     rest: fc.constantFrom(...rest),
     connectionsMax: fc.integer({ min: 1, max: connectionsMax }),
     retriesMax: fc.integer({ min: 0, max: 3 }),
-    asks: fc.array(
-      fc.record({
-        atMs: fc.nat(untilMs),
-        how: fc.constantFrom("well", "well", "slow", "fails"),
-        thinksMs: fc.nat(200),
-        givenUp: fc.boolean()
-      }),
-      asks
-    ),
+    asks: fc.oneof(...asks.map((length) => fc.array(one, { minLength: length, maxLength: length }))),
     faults: fc.array(
       fc.record({
         atMs: fc.nat(untilMs),
@@ -77,6 +76,7 @@ const workloadOf = ({ asks, connectionsMax, faults: number, rest, untilMs }: Siz
       number
     )
   })
+}
 
 type Plan = ReturnType<ReturnType<typeof workloadOf>["generate"]>["value"]
 

@@ -31,7 +31,7 @@ const workload = fc.record({
   end: fc.constantFrom("interruption", "interruption", "signal", "scope", "crash"),
   endAtMs: fc.nat(700),
   endAtStep: fc.integer({ min: 1, max: 500 }),
-  again: fc.boolean(),
+  again: fc.constantFrom(false, false, true),
   trouble: fc.constantFrom("none", "none", "slow", "hang", "away"),
   sessions: fc.array(fc.record({ atMs: fc.nat(500), endsAfterMs: fc.nat(300) }), { maxLength: 2 }),
   operation: fc.option(fc.nat(500)),

@@ -18,16 +18,16 @@ import * as Sockets from "./P20Sockets.ts"
 
 const workload = fc.record({
   prints: fc.boolean(),
-  clientsMax: fc.constantFrom(64, 2),
+  clientsMax: fc.constantFrom(64, 1),
   clients: fc.array(
     fc.record({
       joinAtMs: fc.nat(50),
-      stayMs: fc.nat(4_000),
+      stayMs: fc.nat(2_000),
       logs: fc.subarray(["api", "job", "nothing"]),
       changesLogs: fc.boolean(),
       leave: fc.constantFrom(...Sockets.ways)
     }),
-    { minLength: 1, maxLength: 5 }
+    { minLength: 1, maxLength: 2 }
   )
 })
 
@@ -39,7 +39,8 @@ const signIn = Effect.fnUntraced(function* ({ accounts }: World.World, name: str
   return `?ticket=${Redacted.value(yield* accounts.issueTicket(principal))}`
 }, Effect.orDie)
 
-const { heartbeatIntervalMs, heartbeatTimeoutMs } = World.consoleOptions.session
+const { fleet, session } = World.consoleOptions
+const { heartbeatIntervalMs, heartbeatTimeoutMs } = session
 
 /** Few, so that too many do not take long. */
 const framesPerSecondMax = 1
@@ -54,8 +55,10 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     nodes: { web: [World.steady("app", "api"), World.steady("app", "job")] },
     options: {
       ...World.consoleOptions,
+      // The node need not be asked again: it is about sockets.
+      fleet: { ...fleet, poll: { ...fleet.poll, intervalMs: 60_000 } },
       hub: { ...World.consoleOptions.hub, clientsMax: plan.clientsMax, logsPerClientMax: 2 },
-      session: { ...World.consoleOptions.session, framesPerSecondMax }
+      session: { ...session, framesPerSecondMax }
     },
     network: { latencyMsMax: 2, windowMessages: 4 },
     parts
@@ -72,7 +75,7 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   }
   const web = world.supervisords["web"]
   const printing = Effect.forEach(
-    Array.from({ length: 20 }),
+    Array.from({ length: 8 }),
     (_, i) => Effect.andThen(Effect.sleep(150), web?.print("app", "api", `line ${i}\n`) ?? Effect.void),
     { discard: true }
   )

@@ -2,6 +2,7 @@
  * What P20 does, wherever there is a hub, and P20 further, over the hub, its sessions and followed logs by themselves.
  *
  * Method: as that of P20, with fewer clients, all of which come at once; the node and the rights of users are modelled.
+ * In most runs clients join the hub directly, without a connection.
  */
 import { Effect, Exit, Stream } from "effect"
 import type { Scope } from "effect"
@@ -137,18 +138,54 @@ export const checkRest = Effect.fnUntraced(function* (
 
 // The hub by itself -----------------------------------------------------------------------------------------------------
 
+/** Mostly none: to follow one, and the node for that, takes more steps than all else. */
+const logs = fc.oneof(
+  { weight: 7, arbitrary: fc.constant([]) },
+  { weight: 2, arbitrary: fc.constantFrom(["api"], ["job"], ["api", "job"]) }
+)
+
 const client = fc.record({
   joinAtMs: fc.nat(2),
   stayMs: fc.nat(6),
-  logs: fc.constantFrom([], ["api"], ["job"], ["api", "job"]),
+  logs,
   changesLogs: fc.constantFrom(false, false, true),
   leave: fc.constantFrom(...ways)
 })
 
-const workload = fc.record({
-  clientsMax: fc.constantFrom(64, 1),
-  clients: fc.oneof({ weight: 4, arbitrary: fc.tuple(client) }, { weight: 1, arbitrary: fc.tuple(client, client) })
+/** How a member of the hub without a connection can end. */
+const directWays = ["goodbye", "break", "anywhere", "anywhere", "signed out", "other rights"] as const
+
+const directClient = fc.record({
+  joinAtMs: fc.nat(2),
+  stayMs: fc.nat(4),
+  logs,
+  changesLogs: fc.constantFrom(false, false, true),
+  leave: fc.constantFrom(...directWays)
 })
+
+const clientsMax = fc.constantFrom(64, 1)
+
+const workload = fc.oneof(
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      isDirect: fc.constant(false),
+      clientsMax,
+      clients: fc.oneof({ weight: 4, arbitrary: fc.tuple(client) }, { weight: 1, arbitrary: fc.tuple(client, client) })
+    })
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      isDirect: fc.constant(true),
+      clientsMax,
+      clients: fc.oneof(
+        { weight: 2, arbitrary: fc.tuple(directClient) },
+        { weight: 1, arbitrary: fc.tuple(directClient, directClient) }
+      )
+    })
+  }
+)
 
 /** Short, since somebody looks all the time whether the hub has noticed. */
 const session = { heartbeatIntervalMs: 100, heartbeatTimeoutMs: 150, closeTimeoutMs: 50, framesPerSecondMax: 1 }
@@ -164,11 +201,12 @@ const principalOf = (name: string, role: Principal["role"]): Principal => ({
 })
 
 export const program: Property["program"] = Effect.fnUntraced(function* (parts) {
-  const { clients, clientsMax } = yield* draw(workload)
+  const { clients, clientsMax: placesMax, isDirect } = yield* draw(workload)
   const users = new Map<string, Principal>()
   const stage = yield* HubStage.make({
     parts,
-    hub: { clientsMax, logsPerClientMax: 1, heartbeatIntervalMs: session.heartbeatIntervalMs },
+    isDirect,
+    hub: { clientsMax: placesMax, logsPerClientMax: 1, heartbeatIntervalMs: session.heartbeatIntervalMs },
     session,
     network: { latencyMsMax: 1, windowMessages: 4 },
     // Where nobody follows a log, no node is needed either.
@@ -199,7 +237,7 @@ export const program: Property["program"] = Effect.fnUntraced(function* (parts) 
       }),
     framesPerSecondMax: session.framesPerSecondMax,
     noticedMs: session.heartbeatTimeoutMs + session.heartbeatIntervalMs + 100,
-    withinSteps: 700
+    withinSteps: isDirect ? 200 : 700
   }
   yield* Effect.forEach(clients, (plan, i) => visit(place, `client-${i}`, plan), {
     concurrency: "unbounded",

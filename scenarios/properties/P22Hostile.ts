@@ -85,6 +85,10 @@ const filter = fc.constantFrom("actor", "action", "node", "process", "request_id
 
 const json = (value: unknown): string => JSON.stringify(value)
 
+const deepList = "[".repeat(20_000)
+const deepObject = `{"operation":${'{"kind":'.repeat(3_000)}1${"}".repeat(3_000)},"select":[{}]}`
+const longName = `{"username":"${"x".repeat(300_000)}"}`
+
 /** Bodies by what they are for; some of them are sound, and hostile in what they name. */
 const bodyOf = fc.constantFrom<(value: string) => readonly [HttpMethod.HttpMethod, string, string]>(
   (value) => ["POST", "/api/users", json({ username: value, password: "a good password", role: "viewer" })],
@@ -108,9 +112,9 @@ const bodyOf = fc.constantFrom<(value: string) => readonly [HttpMethod.HttpMetho
   (value) => ["POST", "/api/nodes/n0/processes/app/api/stdin", json({ chars: value })],
   (value) => ["POST", "/api/nodes/n0/processes/app/api/signal", json({ signal: value })],
   (value) => ["POST", "/api/auth/login", json({ username: value, password: value })],
-  () => ["POST", "/api/auth/login", "[".repeat(20_000)],
-  () => ["POST", "/api/batches", `{"operation":${'{"kind":'.repeat(3_000)}1${"}".repeat(3_000)},"select":[{}]}`],
-  () => ["POST", "/api/users", `{"username":"${"x".repeat(300_000)}"}`]
+  () => ["POST", "/api/auth/login", deepList],
+  () => ["POST", "/api/batches", deepObject],
+  () => ["POST", "/api/users", longName]
 )
 
 const someHeaders = fc.record(
@@ -191,8 +195,9 @@ export const madeBy = ({ body, method, path }: Request, { status }: ApiClient.An
     ? `${/"username":"([^"]*)"/.exec(body)?.[1]} viewer`
     : undefined
 
+/** These cost as much as several requests. */
 const seldom = <A>(arbitrary: fc.Arbitrary<A>): fc.Arbitrary<A | null> =>
-  fc.oneof({ weight: 4, arbitrary: fc.constant(null) }, { weight: 1, arbitrary })
+  fc.oneof({ weight: 7, arbitrary: fc.constant(null) }, { weight: 1, arbitrary })
 
 const workload = fc.record({
   requests: fc.array(request, { minLength: 1, maxLength: 3 }),

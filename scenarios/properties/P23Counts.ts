@@ -41,7 +41,7 @@ const routeOf = (method: string, path: string): string | undefined =>
 
 const workload = fc.record({
   /** Which of the parts is there, beside those that measure. */
-  part: fc.constantFrom("hub", "fleet", "hub"),
+  part: fc.constantFrom("hub", "fleet", "hub", "hub"),
   latencyMs: fc.nat(20),
   trouble: fc.constantFrom("none", "away", "away", "slow"),
   troubleAtMs: fc.nat(800),
@@ -57,7 +57,7 @@ const workload = fc.record({
     { maxLength: 2 }
   ),
   clients: fc.array(fc.record({ atMs: fc.nat(1_000), leaves: fc.boolean() }), { maxLength: 2 }),
-  scrapeAtMs: fc.integer({ min: 100, max: 2_000 })
+  scrapeAtMs: fc.option(fc.integer({ min: 100, max: 2_000 }), { freq: 2 })
 })
 type Plan = ReturnType<typeof workload.generate>["value"]
 
@@ -83,7 +83,8 @@ const noHub = Layer.mock(Hub, { counts: Effect.succeed({ ...nobody, framesSent: 
 interface Stage extends MetricsPages.Pages {
   readonly fleet: Fleet["Service"]
   readonly hub: Hub["Service"]
-  readonly app: AppStage.AppStage
+  /** Undefined where nobody asks. */
+  readonly app: AppStage.AppStage | undefined
   readonly metrics: MetricsPage["Service"]
   /** Closes the hub with all its clients. */
   readonly scope: Scope.Scope
@@ -91,7 +92,7 @@ interface Stage extends MetricsPages.Pages {
 
 const make = Effect.fnUntraced(function* (
   parts: ConsoleParts,
-  part: Plan["part"],
+  { part, requests }: Pick<Plan, "part" | "requests">,
   node: DriverNode.DriverNode
 ): Effect.fn.Return<Stage, never, RunContext | Scope.Scope> {
   const history = MetricsHistory.watch(parts, routeOf)
@@ -113,7 +114,7 @@ const make = Effect.fnUntraced(function* (
       Effect.provide(Logger.layer([]))
     )
   const measure = measuredRequests(Context.get(services, Measurements.Measurements))
-  const app = yield* AppStage.make({
+  const app = AppStage.make({
     parts: { ...watched, middleware: (inner, options) => watched.middleware(inner, { ...options, measure }) },
     services: AppModels.services()
   })
@@ -123,7 +124,7 @@ const make = Effect.fnUntraced(function* (
     fleet: Context.get(services, Fleet),
     hub: Context.get(services, Hub),
     metrics: Context.get(services, MetricsPage),
-    app,
+    app: requests.length === 0 ? undefined : yield* app,
     scope: yield* Effect.scope
   }
 })
@@ -141,6 +142,7 @@ const visit = Effect.fnUntraced(function* (
 })
 
 const ask = ({ app }: Stage, { atMs, what }: Plan["requests"][number]) => {
+  if (app === undefined) return Effect.void
   const [method, path, isSomebody] = routes[what]
   const headers = isSomebody ? { authorization: `Bearer ${AppModels.tokenOf("adam")}` } : {}
   return Effect.asVoid(Effect.delay(app.ask({ method, path, headers }), atMs))
@@ -170,7 +172,7 @@ export const program: Property["program"] = Effect.fnUntraced(function* (parts) 
     drawn.part === "fleet" ? { ...drawn, clients: [], requests: [] } : { ...drawn, operations: [], trouble: "none" }
   const node = DriverNode.make("n0", ["api", "job"])
   node.latencyMs = plan.latencyMs
-  const stage = yield* make(parts, plan.part, node)
+  const stage = yield* make(parts, plan, node)
   const disturb = Effect.gen(function* () {
     yield* Effect.sleep(plan.troubleAtMs)
     node.trouble = plan.trouble
@@ -182,7 +184,7 @@ export const program: Property["program"] = Effect.fnUntraced(function* (parts) 
       operated: Effect.forEach(plan.operations, (each) => operate(stage, each), { concurrency: "unbounded" }),
       requests: Effect.forEach(plan.requests, (each) => ask(stage, each), { concurrency: "unbounded" }),
       clients: Effect.forEach(plan.clients, (each) => visit(stage, each), { concurrency: "unbounded" }),
-      scraped: Effect.delay(scrape(stage), plan.scrapeAtMs),
+      scraped: plan.scrapeAtMs === null ? Effect.void : Effect.delay(scrape(stage), plan.scrapeAtMs),
       disturbed: plan.trouble === "none" ? Effect.void : disturb
     },
     { concurrency: "unbounded" }

@@ -27,20 +27,25 @@ import * as P24Reports from "./P24Reports.ts"
 
 const kinds = ["bus", "crash", "database", "hang", "warning", "critical", "configuration", "http500"] as const
 
+const ailing = fc.record({
+  what: fc.constantFrom(...kinds),
+  atMs: fc.nat(2_000),
+  lastsMs: fc.oneof(fc.integer({ min: 50, max: 3_000 }), fc.integer({ min: 10_500, max: 12_500 }))
+})
+type Planned = ReturnType<typeof ailing.generate>["value"]
+
 const workload = fc.record({
-  ailments: fc.uniqueArray(
-    fc.record({
-      what: fc.constantFrom(...kinds),
-      atMs: fc.nat(3_000),
-      lastsMs: fc.oneof(fc.integer({ min: 50, max: 3_000 }), fc.integer({ min: 10_500, max: 12_500 }))
-    }),
-    // Two of the same would end each other.
-    { minLength: 1, maxLength: 2, selector: ({ what }) => groupOf[what] }
+  ailments: fc.oneof(
+    { weight: 2, arbitrary: fc.tuple(ailing) },
+    {
+      weight: 1,
+      // Two of the same would end each other.
+      arbitrary: fc.uniqueArray(ailing, { minLength: 2, maxLength: 2, selector: ({ what }) => groupOf[what] })
+    }
   ),
   /** Who asks waits so long in between. */
-  everyMs: fc.integer({ min: 1_800, max: 3_400 })
+  everyMs: fc.integer({ min: 2_400, max: 3_400 })
 })
-type Planned = ReturnType<typeof workload.generate>["value"]["ailments"][number]
 
 const groupOf: Readonly<Record<(typeof kinds)[number], string>> = {
   crash: "node",
@@ -54,12 +59,10 @@ const groupOf: Readonly<Record<(typeof kinds)[number], string>> = {
 }
 
 const mib = 1024 * 1024
-const config = World.configText(
-  ["n0"],
+const settings =
   '[poll]\ninterval = "3s"\nbreaker_open_max = "8s"\n[limits]\nmemory_warning = "500MiB"\n' +
-    'memory_critical = "800MiB"\n[bus]\nhandler_timeout = "1s"'
-)
-const brokenConfig = World.configText(["n0"], "[limits]\nmemory_warning = 7.5")
+  'memory_critical = "800MiB"\n[bus]\nhandler_timeout = "1s"'
+const brokenSettings = "[limits]\nmemory_warning = 7.5"
 
 const databaseMs = 75_000
 
@@ -77,13 +80,15 @@ const shownMs = 10_000
 
 interface Watched {
   readonly world: World.World
+  /** Of its nodes; none where no node is to ail, as polls cost most. */
+  readonly hosts: ReadonlyArray<string>
   readonly token: string
   readonly ailments: Array<Ailment>
 }
 
 /** Makes something go wrong, and well again. */
 const suffer = Effect.fnUntraced(function* (
-  { ailments, world }: Watched,
+  { ailments, hosts, world }: Watched,
   { atMs, lastsMs, what }: Planned
 ): Effect.fn.Return<void, never, RunContext | Scope.Scope> {
   yield* Effect.sleep(atMs)
@@ -98,26 +103,25 @@ const suffer = Effect.fnUntraced(function* (
     touches: what === "database" ? { accounts: databaseMs, activity: databaseMs, "fleet memory": databaseMs } : {}
   }
   ailments.push(ailment)
-  yield* begin(world, what, lastsMs)
+  yield* begin({ hosts, world }, what, lastsMs)
   yield* Effect.sleep(what === "bus" ? shownMs : lastsMs)
   ailment.untilMs = yield* Clock.currentTimeMillis
-  yield* end(world, what)
+  yield* end({ hosts, world }, what)
   yield* sometimes(`${what} for ${lastsMs < known.showsWithinMs ? "a moment" : "long"}`)
 })
 
 const begin = Effect.fnUntraced(function* (
-  world: World.World,
+  { hosts, world }: Pick<Watched, "hosts" | "world">,
   what: Planned["what"],
   lastsMs: number
 ): Effect.fn.Return<void, never, RunContext | Scope.Scope> {
   const node = world.supervisords["n0"]
-  if (node === undefined) return
   switch (what) {
     case "crash":
-      return yield* node.crash
+      return yield* node?.crash ?? Effect.void
     case "hang":
     case "http500":
-      return yield* node.spoil(what)
+      return yield* node?.spoil(what) ?? Effect.void
     case "database":
       return yield* world.sql.restart({ downMs: lastsMs })
     case "warning":
@@ -125,7 +129,7 @@ const begin = Effect.fnUntraced(function* (
     case "critical":
       return yield* world.stats.use({ residentBytes: 900 * mib })
     case "configuration":
-      return yield* load(world, brokenConfig)
+      return yield* load(world, World.configText(hosts, brokenSettings))
     case "bus":
       yield* world.bus.subscribe({
         name: "mortal",
@@ -139,13 +143,15 @@ const begin = Effect.fnUntraced(function* (
   }
 })
 
-const end = Effect.fnUntraced(function* (world: World.World, what: Planned["what"]): Effect.fn.Return<void> {
+const end = Effect.fnUntraced(function* (
+  { hosts, world }: Pick<Watched, "hosts" | "world">,
+  what: Planned["what"]
+): Effect.fn.Return<void> {
   const node = world.supervisords["n0"]
-  if (node === undefined) return
-  if (groupOf[what] === "node") yield* node.spoil("none")
-  if (what === "crash") yield* node.boot
+  if (node !== undefined && groupOf[what] === "node") yield* node.spoil("none")
+  if (node !== undefined && what === "crash") yield* node.boot
   if (groupOf[what] === "memory") yield* world.stats.use({ residentBytes: 100 * mib })
-  if (what === "configuration") yield* load(world, config)
+  if (what === "configuration") yield* load(world, World.configText(hosts, settings))
 })
 
 const load = (world: World.World, text: string) =>
@@ -194,14 +200,15 @@ const lookOn = (watched: Watched, everyMs: number) =>
 
 const program: Property["program"] = Effect.fnUntraced(function* (parts) {
   const plan = yield* draw(workload)
+  const hosts = plan.ailments.some(({ what }) => groupOf[what] === "node") ? ["n0"] : []
   const world = yield* World.make({
-    nodes: { n0: [World.steady("app", "api")] },
+    nodes: Object.fromEntries(hosts.map((host) => [host, [World.steady("app", "api")]])),
     network: { latencyMsMax: 4 },
-    config,
+    config: World.configText(hosts, settings),
     parts
   })
   const grant = yield* Effect.orDie(world.accounts.login("admin", Redacted.make(World.adminPassword), {}))
-  const watched: Watched = { world, token: Redacted.value(grant.accessToken), ailments: [] }
+  const watched: Watched = { world, hosts, token: Redacted.value(grant.accessToken), ailments: [] }
   yield* eventually({
     what: "it is ready",
     withinMs: 10_000,

@@ -7,28 +7,47 @@
  * away, with room for everything that waits or for next to nothing. Afterwards one way to read them is compared with
  * what was handed in.
  */
-import { Context, Effect, Exit, Layer, Stream } from "effect"
+import { Context, Effect, Exit, Layer, type Scope, Stream } from "effect"
 import * as fc from "fast-check"
 import * as ActivityLog from "../../core/activity/ActivityLog.ts"
 import type { ActivityFilter } from "../../core/activity/ActivityLog.ts"
 import type { ConsoleParts } from "../../core/Console.ts"
 import type { Attempt } from "../../core/domain/ActivityEntry.ts"
-import { Components } from "../../core/health/Components.ts"
 import { Database } from "../../core/storage/Database.ts"
 import { draw } from "../../sim/Draw.ts"
+import type { RunContext } from "../../sim/RunContext.ts"
 import { interruptSometime, sometimes } from "../../sim/Sim.ts"
 import * as DatabaseWorld from "../DatabaseWorld.ts"
 import * as ActivityEntries from "../oracles/ActivityEntries.ts"
+import { preparedDatabase } from "../PreparedDatabase.ts"
 import { eventually, holds } from "../Property.ts"
-import type { Property } from "../Property.ts"
+import type { Property, Violation } from "../Property.ts"
 import * as AccountsStage from "../stages/AccountsStage.ts"
+import * as PlainSql from "../stages/PlainSql.ts"
 import { consoleOptions } from "../World.ts"
 
 const actors = ["vera", "olga"] as const
 const outcomes = ["done", "failed", "denied", "timeout"] as const
 const actions = ["processes.operate", "users.change"] as const
 
+const lasts = ["by page", "all", "what is kept", "not at all"] as const
+
+const troubles = ["slow", "answers lost", "away", "away and no room"] as const
+
+/** How it is read at the end; what is asked while there is trouble is mostly read when there is none. */
+const course = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ trouble: fc.constant("none" as const), last: fc.constantFrom(...lasts) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      trouble: fc.constantFrom(...troubles),
+      last: fc.constantFrom<(typeof lasts)[number]>("not at all", "not at all", "not at all", "all")
+    })
+  }
+)
+
 const workload = fc.record({
+  course,
   attempts: fc.array(
     fc.record({
       atMs: fc.constantFrom(0, 0, 3, 300),
@@ -40,9 +59,6 @@ const workload = fc.record({
     }),
     { minLength: 2, maxLength: 2 }
   ),
-  trouble: fc.constantFrom("none", "slow", "answers lost", "away", "away and no room"),
-  /** How it is read at the end. */
-  last: fc.constantFrom("by page", "all", "what is kept", "not at all"),
   filter: fc.record(
     {
       actor: fc.constantFrom(...actors),
@@ -54,7 +70,8 @@ const workload = fc.record({
   ),
   limit: fc.integer({ min: 1, max: 3 })
 })
-type Plan = ReturnType<typeof workload.generate>["value"]
+type Drawn = ReturnType<typeof workload.generate>["value"]
+type Plan = Omit<Drawn, "course"> & Drawn["course"]
 
 /** One that was handed in; of a caller who went away it is not known whether it was. */
 interface Handed {
@@ -62,8 +79,13 @@ interface Handed {
   readonly isCertain: boolean
 }
 
+/** What is committed, as it is seen from outside. */
+type Outside = Pick<DatabaseWorld.DatabaseWorld["server"], "look">
+
 interface Scene {
-  readonly world: DatabaseWorld.DatabaseWorld
+  /** The server; undefined when there is no trouble with it. */
+  readonly server: DatabaseWorld.DatabaseWorld["server"] | undefined
+  readonly outside: Outside
   readonly log: ActivityLog.ActivityLog["Service"]
   readonly plan: Plan
 }
@@ -78,23 +100,37 @@ const entriesMax = 1
 /** Old entries are looked for once in a minute. */
 const keptAfterMs = 61_000
 
-const build = Effect.fnUntraced(function* (
+/** The real database is there for runs in which there is trouble with it. */
+const storeFor = Effect.fnUntraced(function* (
   parts: ConsoleParts,
-  plan: Plan
+  { trouble }: Plan
 ): Effect.fn.Return<
-  Scene,
-  Effect.Error<ReturnType<typeof DatabaseWorld.make>>,
-  Effect.Services<ReturnType<typeof DatabaseWorld.make>>
+  Omit<Scene, "log" | "plan"> & { readonly database: Database["Service"] },
+  Violation,
+  RunContext | Scope.Scope
 > {
-  const world = yield* DatabaseWorld.make({
+  if (trouble === "none") {
+    const { client, look } = yield* PlainSql.make(preparedDatabase)
+    const outside: Outside = { look: (sql, params) => Effect.sync(() => look(sql, params)) }
+    return { server: undefined, outside, database: AccountsStage.databaseOf(client) }
+  }
+  const { database, server } = yield* DatabaseWorld.make({
     parts,
     // The health of the database is of no concern here.
     options: { ...consoleOptions.database, healthIntervalMs: 120_000 },
     pool: { connectionsMax: 2, acquireTimeoutMs: 5_000 },
     isPrepared: true,
+    isKnown: true,
     components: AccountsStage.components
   })
-  const given = Context.make(Database, world.database).pipe(Context.add(Components, world.components))
+  return { server, outside: server, database }
+})
+
+const build = Effect.fnUntraced(function* (
+  parts: ConsoleParts,
+  plan: Plan
+): Effect.fn.Return<Scene, Violation, RunContext | Scope.Scope> {
+  const { database, ...store } = yield* storeFor(parts, plan)
   const built = yield* Layer.build(
     parts
       .activity({
@@ -102,12 +138,13 @@ const build = Effect.fnUntraced(function* (
         waitingMax: plan.trouble === "away and no room" ? 1 : 100,
         entriesMax: plan.last === "what is kept" ? entriesMax : 100
       })
-      .pipe(Layer.provide(Layer.succeedContext(given)))
+      .pipe(Layer.provide(AccountsStage.components), Layer.provide(Layer.succeed(Database, database)))
   )
-  return { world, log: Context.get(built, ActivityLog.ActivityLog), plan }
+  return { ...store, log: Context.get(built, ActivityLog.ActivityLog), plan }
 })
 
-const disturb = Effect.fnUntraced(function* ({ plan: { trouble }, world: { server } }: Scene) {
+const disturb = Effect.fnUntraced(function* ({ plan: { trouble }, server }: Scene) {
+  if (server === undefined) return
   const isInsert = (sql: string) => sql.startsWith("INSERT INTO activity")
   if (trouble === "slow") {
     yield* server.rule(({ phase, sql }) =>
@@ -135,7 +172,7 @@ const wrongWith = ({ attempt }: Handed, entries: ReadonlyArray<ActivityEntries.E
     : `${attempt.request_id}: ${attempt.actor} ${attempt.outcome} is written as ${entry.actor} ${entry.outcome}`
 }
 
-const hand = Effect.fnUntraced(function* ({ log, plan, world }: Scene, index: number) {
+const hand = Effect.fnUntraced(function* ({ log, outside, plan }: Scene, index: number) {
   const { action, actor, atMs, detail, goes, outcome } = plan.attempts[index] ?? fallback
   yield* Effect.sleep(atMs)
   const attempt: Attempt = { actor, action, outcome, request_id: `r${index}`, ...(detail ? { detail } : {}) }
@@ -146,7 +183,7 @@ const hand = Effect.fnUntraced(function* ({ log, plan, world }: Scene, index: nu
   }
   yield* log.record(attempt)
   if (plan.trouble === "none" || plan.trouble === "slow") {
-    const wrong = wrongWith(handed, yield* Effect.orDie(ActivityEntries.read(world.server)))
+    const wrong = wrongWith(handed, yield* Effect.orDie(ActivityEntries.read(outside)))
     yield* holds(wrong === undefined, () => `as it was answered, ${wrong}`)
   }
   return handed
@@ -161,14 +198,14 @@ const fallback: Plan["attempts"][number] = {
 }
 
 /** Each has its entry, or is one of those that are lost. Gives those that are there, oldest first. */
-const checkWritten = Effect.fnUntraced(function* ({ log, world }: Scene, all: ReadonlyArray<Handed>) {
+const checkWritten = Effect.fnUntraced(function* ({ log, outside }: Scene, all: ReadonlyArray<Handed>) {
   const { lost } = yield* eventually({
     what: "nothing waits any more",
     withinMs: 20_000,
     look: log.counts,
     until: ({ waiting }) => waiting === 0
   })
-  const entries = yield* Effect.orDie(ActivityEntries.read(world.server))
+  const entries = yield* Effect.orDie(ActivityEntries.read(outside))
   const wrong = all.flatMap((each) => wrongWith(each, entries) ?? [])
   const missing = all.filter(({ attempt }) => !entries.some(({ requestId }) => requestId === attempt.request_id))
   const certain = missing.filter(({ isCertain }) => isCertain).length
@@ -207,12 +244,12 @@ const pages = Effect.fnUntraced(function* ({ log, plan: { filter, limit } }: Sce
 })
 
 const checkRead = Effect.fnUntraced(function* (scene: Scene, written: ReadonlyArray<Attempt>) {
-  const { log, plan, world } = scene
+  const { log, outside, plan } = scene
   const ids = (of: ReadonlyArray<Attempt>) => of.map((each) => each.request_id ?? "?").join()
   if (plan.last === "not at all") return
   if (plan.last === "what is kept") {
     yield* Effect.sleep(keptAfterMs)
-    const kept = (yield* Effect.orDie(ActivityEntries.read(world.server))).map(({ requestId }) => requestId).join()
+    const kept = (yield* Effect.orDie(ActivityEntries.read(outside))).map(({ requestId }) => requestId).join()
     const expected = ids(written.slice(-entriesMax))
     yield* holds(kept === expected, () => `of ${ids(written)} the last is kept: ${kept}`)
     return yield* sometimes("entries that were too many were removed")
@@ -230,7 +267,8 @@ const checkRead = Effect.fnUntraced(function* (scene: Scene, written: ReadonlyAr
 })
 
 export const program: Property["program"] = Effect.fnUntraced(function* (parts) {
-  const plan = yield* draw(workload)
+  const { course: drawn, ...rest } = yield* draw(workload)
+  const plan: Plan = { ...rest, ...drawn }
   const scene = yield* build(parts, plan)
   const handing = Effect.forEach(plan.attempts, (_, index) => hand(scene, index), { concurrency: "unbounded" })
   const all = yield* Effect.scoped(Effect.andThen(disturb(scene), handing))

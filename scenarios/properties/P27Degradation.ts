@@ -29,7 +29,7 @@ const nodes = ["n0", "n1"] as const
 const away = fc.record({
   what: fc.constantFrom("database", ...nodes),
   atMs: fc.nat(3_000),
-  lastsMs: fc.integer({ min: 200, max: 3_000 })
+  lastsMs: fc.integer({ min: 200, max: 2_000 })
 })
 
 const workload = fc.record({
@@ -42,7 +42,7 @@ const workload = fc.record({
   }),
   /** What is away as the console starts again, and for how long from then on. */
   atStart: fc.subarray(["database", ...nodes] as const),
-  heals: fc.integer({ min: 500, max: 4_000 })
+  heals: fc.integer({ min: 500, max: 2_500 })
 })
 type Plan = ReturnType<typeof workload.generate>["value"]
 type Away = (typeof nodes)[number] | "database"
@@ -135,7 +135,7 @@ const look = Effect.fnUntraced(function* (
 /** Looks at one node after the other. */
 const lookOn = (watched: Watched, run: Run) =>
   Effect.forever(
-    Effect.forEach(nodes, (name) => Effect.andThen(look(watched, run, [name]), Effect.sleep(2_100)), { discard: true })
+    Effect.forEach(nodes, (name) => Effect.andThen(look(watched, run, [name]), Effect.sleep(3_500)), { discard: true })
   )
 
 const leave = Effect.fnUntraced(function* ({ outages, world }: Watched, what: Away, lastsMs: number) {
@@ -188,7 +188,7 @@ const program: Property["program"] = Effect.fnUntraced(function* (parts) {
     network: { latencyMsMax: 4 },
     options: {
       ...World.consoleOptions,
-      fleet: { ...fleet, poll: { ...fleet.poll, intervalMs: 3_000 } },
+      fleet: { ...fleet, poll: { ...fleet.poll, intervalMs: 5_000 } },
       memory: { ...memory, saveEveryMs }
     },
     parts: truth.parts

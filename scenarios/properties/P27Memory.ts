@@ -12,16 +12,20 @@ import type { ConsoleParts } from "../../core/Console.ts"
 import type { ProcessInfo } from "../../core/domain/Process.ts"
 import { viewNode } from "../../core/fleet/FleetState.ts"
 import { Registry } from "../../core/fleet/Registry.ts"
-import { Components } from "../../core/health/Components.ts"
 import { Database } from "../../core/storage/Database.ts"
 import { draw } from "../../sim/Draw.ts"
 import type { RunContext } from "../../sim/RunContext.ts"
 import { sometimes } from "../../sim/Sim.ts"
+import type { SqliteValue } from "../../sim/sql/SqliteValue.ts"
 import * as DatabaseWorld from "../DatabaseWorld.ts"
 import * as FleetTruth from "../oracles/FleetTruth.ts"
 import { runningAll } from "../peers/Reports.ts"
+import { preparedDatabase } from "../PreparedDatabase.ts"
 import { holds, violated } from "../Property.ts"
 import type { Property, Violation } from "../Property.ts"
+import * as AccountsStage from "../stages/AccountsStage.ts"
+import * as PlainSql from "../stages/PlainSql.ts"
+import * as QuietBus from "../stages/QuietBus.ts"
 import { consoleOptions } from "../World.ts"
 
 const names = ["n0", "n1"] as const
@@ -51,26 +55,56 @@ const { fleet, memory } = consoleOptions
 /** Rows are of so long before the start. */
 const ageMs = 60_000
 
+/** A database, and a look at what is committed in it. */
+interface Store {
+  readonly database: Database["Service"]
+  readonly look: (
+    sql: string,
+    params?: ReadonlyArray<SqliteValue>
+  ) => Effect.Effect<ReadonlyArray<Readonly<Record<string, SqliteValue>>>>
+  readonly restart: (downMs: number) => Effect.Effect<void, never, RunContext>
+}
+
 interface Stage {
   readonly registry: Registry["Service"]
-  readonly server: DatabaseWorld.DatabaseWorld["server"]
+  readonly store: Store
   readonly answers: ReadonlyMap<string, Array<FleetTruth.Answer>>
   readonly startedMs: number
   readonly wasAway: boolean
 }
 
-const silent = Layer.mock(Components, {
-  register: () => Effect.void,
-  succeeded: () => Effect.void,
-  errored: () => Effect.void,
-  assessed: () => Effect.void,
-  failed: () => Effect.void
-})
-
 const processesOf = (numbers: ReadonlyArray<number>): ReadonlyArray<ProcessInfo> => {
   const result = runningAll(numbers)
   return result._tag === "Answered" ? result.processes : []
 }
+
+/** The real database is there for runs in which it is away for a while. */
+const storeFor = Effect.fnUntraced(function* (
+  parts: ConsoleParts,
+  { outage }: Plan
+): Effect.fn.Return<Store, Violation, RunContext | Scope.Scope> {
+  if (outage === null) {
+    const { client, look } = yield* PlainSql.make(preparedDatabase)
+    return {
+      database: AccountsStage.databaseOf(client),
+      look: (sql, params) => Effect.sync(() => look(sql, params)),
+      restart: () => Effect.void
+    }
+  }
+  const { database, server } = yield* DatabaseWorld.make({
+    parts,
+    options: consoleOptions.database,
+    pool: { connectionsMax: 1, acquireTimeoutMs: 1_000 },
+    isPrepared: true,
+    isKnown: true,
+    components: AccountsStage.components
+  })
+  return {
+    database,
+    look: (sql, params) => Effect.orDie(server.look(sql, params)),
+    restart: (downMs) => server.restart({ downMs })
+  }
+})
 
 const make = Effect.fnUntraced(function* (
   parts: ConsoleParts,
@@ -79,13 +113,7 @@ const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Stage, Violation, RunContext | Scope.Scope> {
   const startedMs = yield* Clock.currentTimeMillis
   const answers = new Map<string, Array<FleetTruth.Answer>>(names.map((name) => [name, []]))
-  const { database, server } = yield* DatabaseWorld.make({
-    parts,
-    options: consoleOptions.database,
-    pool: { connectionsMax: 1, acquireTimeoutMs: 1_000 },
-    isPrepared: true,
-    components: silent
-  })
+  const store = yield* storeFor(parts, plan)
   for (const name of names) {
     const numbers = plan.rows?.[name] ?? null
     if (numbers === null) continue
@@ -93,19 +121,20 @@ const make = Effect.fnUntraced(function* (
     const atMs = startedMs - ageMs
     answers.get(name)?.push({ atMs, text: FleetTruth.textOf(processes) })
     const text = JSON.stringify(processes)
-    yield* Effect.orDie(server.look("INSERT INTO fleet_nodes VALUES (?, ?, ?)", [name, atMs, text]))
+    yield* store.look("INSERT INTO fleet_nodes VALUES (?, ?, ?)", [name, atMs, text])
   }
   const kept = parts
     .memory({ ...memory, saveEveryMs })
     .pipe(
       Layer.provideMerge(parts.registry),
-      Layer.provide(Layer.mergeAll(parts.bus({ ...consoleOptions.bus, workers: 1 }), silent)),
-      Layer.provide(Layer.succeed(Database, database))
+      Layer.provide(QuietBus.layer),
+      Layer.provide(AccountsStage.components),
+      Layer.provide(Layer.succeed(Database, store.database))
     )
   const services = yield* Effect.provide(Layer.buildWithScope(kept, scope), Logger.layer([]))
   const registry = yield* Effect.provideContext(Registry, services)
   for (const name of names) yield* registry.add({ name, environment: undefined, kind: "supervisord" })
-  return { registry, server, answers, startedMs, wasAway: plan.outage !== null }
+  return { registry, store, answers, startedMs, wasAway: plan.outage !== null }
 })
 
 /** A node answers, or cannot be reached. */
@@ -152,9 +181,9 @@ const look = Effect.fnUntraced(function* (stage: Stage, shown: Map<string, Fleet
 })
 
 /** Looks at what is stored, as a console would find it that starts now. */
-const lookIn = Effect.fnUntraced(function* ({ answers, server, startedMs, wasAway }: Stage, isOrderly: boolean) {
+const lookIn = Effect.fnUntraced(function* ({ answers, startedMs, store, wasAway }: Stage, isOrderly: boolean) {
   const nowMs = yield* Clock.currentTimeMillis
-  const rows = yield* Effect.orDie(server.look("SELECT name, seen_ms, processes FROM fleet_nodes"))
+  const rows = yield* store.look("SELECT name, seen_ms, processes FROM fleet_nodes")
   for (const name of names) {
     const of = answers.get(name) ?? []
     const row = rows.find((each) => each["name"] === name)
@@ -182,7 +211,7 @@ export const program: Property["program"] = Effect.fnUntraced(function* (parts) 
     [
       ...plan.polls.map((each) => poll(stage, each)),
       ...plan.looksAtMs.map((atMs) => Effect.delay(Effect.andThen(look(stage, shown), lookIn(stage, false)), atMs)),
-      outage === null ? Effect.void : Effect.delay(stage.server.restart({ downMs: outage.downMs }), outage.atMs)
+      outage === null ? Effect.void : Effect.delay(stage.store.restart(outage.downMs), outage.atMs)
     ],
     { concurrency: "unbounded", discard: true }
   )

@@ -4,17 +4,16 @@
  */
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
 import * as Base64Url from "effect/encoding/Base64Url"
-import { SqlClient } from "effect/sql"
+import type { SqlClient } from "effect/sql"
 import { Accounts } from "../../core/auth/Accounts.ts"
 import type { AccountsOptions } from "../../core/auth/AccountsOptions.ts"
 import type { ConsoleParts } from "../../core/Console.ts"
 import type { Role } from "../../core/domain/Access.ts"
 import { Components } from "../../core/health/Components.ts"
-import { own, type Own, sorted } from "../../core/storage/Attempts.ts"
+import { own, type Own, sorted, type SqlFailure } from "../../core/storage/Attempts.ts"
 import { Database } from "../../core/storage/Database.ts"
 import type { DatabaseError } from "../../core/storage/DatabaseError.ts"
-import { transactionOnce } from "../../core/storage/Transaction.ts"
-import { type Trouble, troubleOf } from "../../core/storage/Trouble.ts"
+import { troubleOf } from "../../core/storage/Trouble.ts"
 import { sha256 } from "../../sim/Hashing.ts"
 import { epochMs } from "../../sim/KernelContext.ts"
 import type { RunContext } from "../../sim/RunContext.ts"
@@ -53,60 +52,44 @@ const prepared: ReadonlyArray<string> = [
 ]
 
 /** A database that is there, and is asked once. */
-const database: Layer.Layer<Database, never, SqlClient.SqlClient> = Layer.effect(
-  Database,
-  Effect.map(SqlClient.SqlClient, (sql) => {
-    const told = <A, F>(operation: string, attempt: Effect.Effect<A, Own<F> | Trouble>) =>
-      Effect.catch(attempt, (failure): Effect.Effect<never, F | DatabaseError> =>
+export const databaseOf = (sql: SqlClient.SqlClient): Database["Service"] => {
+  const used = <A, E>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A, E>, isAnswered: boolean) =>
+    own(
+      Effect.suspend(() => use(sql)),
+      { isAnswered }
+    )
+  const told = <A, F>(operation: string, attempt: Effect.Effect<A, SqlFailure | Own<F>>) =>
+    Effect.catch(
+      sorted(attempt, (error) => troubleOf(error, "statement")),
+      (failure): Effect.Effect<never, F | DatabaseError> =>
         failure._tag === "Own" ? Effect.fail(failure.error) : Effect.fail(failure.toError(operation))
-      )
-    const timeoutMs = consoleOptions.database.transactionTimeoutMs
-    return Database.of({
-      run: (operation, use) =>
-        told(
-          operation,
-          sorted(
-            own(
-              Effect.suspend(() => use(sql)),
-              { isAnswered: false }
-            ),
-            (error) => troubleOf(error, "statement")
-          )
-        ),
-      transaction: (operation, use) =>
-        told(
-          operation,
-          transactionOnce(
-            sql,
-            { leftMs: timeoutMs, timeoutMs },
-            operation,
-            Effect.suspend(() => use(sql))
-          )
-        ),
-      status: Effect.succeed("up"),
-      ready: Effect.void,
-      counts: Effect.die("nobody counts")
-    })
+    )
+  return Database.of({
+    run: (operation, use) => told(operation, used(use, false)),
+    transaction: (operation, use) => told(operation, sql.withTransaction(used(use, true))),
+    status: Effect.succeed("up"),
+    ready: Effect.void,
+    counts: Effect.die("nobody counts")
   })
-)
+}
 
 /** Nobody looks at how they are. */
-export const components = Layer.mock(Components, {
+const silent = Components.of({
   register: () => Effect.void,
   succeeded: () => Effect.void,
   errored: () => Effect.void,
   assessed: () => Effect.void,
-  failed: () => Effect.void
+  failed: () => Effect.void,
+  errorsOf: () => Effect.die("nobody counts errors"),
+  all: Effect.die("nobody looks")
 })
+export const components = Layer.succeed(Components, silent)
 
 /** What these need, over a SQLite of their own. */
-export const surroundings = Effect.gen(function* () {
-  const { client, look } = yield* PlainSql.make(prepared)
-  const context = yield* Layer.build(
-    Layer.mergeAll(database.pipe(Layer.provide(Layer.succeed(SqlClient.SqlClient, client))), components)
-  )
-  return { context, look }
-})
+export const surroundings = Effect.map(PlainSql.make(prepared), ({ client, look }) => ({
+  context: Context.make(Database, databaseOf(client)).pipe(Context.add(Components, silent)),
+  look
+}))
 
 /** The accounts; they last until the scope closes. */
 export const make = Effect.fnUntraced(function* (
@@ -114,8 +97,8 @@ export const make = Effect.fnUntraced(function* (
   options: Partial<AccountsOptions> = {}
 ): Effect.fn.Return<Accounts["Service"], never, RunContext | Scope.Scope> {
   const { context } = yield* surroundings
-  const layer = parts
-    .accounts({ ...consoleOptions.accounts, anonymousRole: undefined, ...options })
-    .pipe(Layer.provide(SimSecrets.layer()), Layer.provide(Layer.succeedContext(context)))
-  return Context.get(yield* Effect.orDie(Layer.build(layer)), Accounts)
+  const secrets = yield* Layer.build(SimSecrets.layer())
+  const layer = parts.accounts({ ...consoleOptions.accounts, anonymousRole: undefined, ...options })
+  const built = yield* Effect.orDie(Effect.provideContext(Layer.build(layer), Context.merge(context, secrets)))
+  return Context.get(built, Accounts)
 })

@@ -173,18 +173,36 @@ const app = (): App => (built ??= Effect.runSync(buildApp()))
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** As a server hands it to its app. */
+/** Of texts that are long: scenarios send the same ones over and over again. */
+const encoded = new Map<string, Uint8Array>()
+const longFrom = 5_000
+const encodedMax = 50
+
+const encode = (text: string): Uint8Array => {
+  if (text.length < longFrom) return encoder.encode(text)
+  const known = encoded.get(text)
+  if (known !== undefined) return known
+  if (encoded.size >= encodedMax) encoded.clear()
+  const bytes = encoder.encode(text)
+  encoded.set(text, bytes)
+  return bytes
+}
+
+/**
+ * As a server hands it to its app: with the path as it was sent. Made with a URL of its own, since one that is none
+ * costs Effect an error with its stack.
+ */
 const toRequest = ({ body, headers, method, path }: Asked): HttpServerRequest.HttpServerRequest => {
-  const bytes = typeof body === "string" ? encoder.encode(body) : body
+  const bytes = typeof body === "string" ? encode(body) : body
   const type = headers["content-type"] ?? "application/json"
-  const plain = HttpClientRequest.make(method)(path, { headers })
-  return HttpServerRequest.fromClientRequest(
+  const plain = HttpClientRequest.make(method)("http://console", { headers })
+  const request =
     bytes === undefined || bytes.length === 0
       ? plain
       : HttpClientRequest.setBody(plain, HttpBody.uint8Array(bytes, type)).pipe(
           HttpClientRequest.setHeader("content-length", String(bytes.length))
         )
-  )
+  return HttpServerRequest.fromClientRequest(request).modify({ url: path })
 }
 
 /** As a client gets it. */
@@ -230,21 +248,18 @@ export const make = Effect.fnUntraced(function* ({
     budget: <E, R>(inner: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => budget(refuseLarge(inner))
   }
   const routes = app()
-  const answering = Effect.suspend(() => parts.middleware(routes, options)).pipe(
-    Effect.flatMap((response) =>
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ method }) => toAnswer(method, response))
-    ),
-    Effect.provideService(Accounts, services.accounts),
-    Effect.provideService(CurrentServices, services),
-    Effect.provideService(Logger.CurrentLoggers, new Set([collector])),
-    Effect.provideService(References.MinimumLogLevel, keepsLines ? "Debug" : "Info")
+  const answering = Effect.suspend(() => parts.middleware(routes, options))
+  const own = Context.make(Accounts, services.accounts).pipe(
+    Context.add(CurrentServices, services),
+    Context.add(Logger.CurrentLoggers, new Set([collector])),
+    Context.add(References.MinimumLogLevel, keepsLines ? "Debug" : "Info")
   )
   return {
     ask: (asked) =>
-      answering.pipe(
-        Effect.provideService(HttpServerRequest.HttpServerRequest, toRequest(asked)),
+      Effect.flatMap(answering, (response) => toAnswer(asked.method, response)).pipe(
         Effect.scoped,
-        Effect.orDie
+        Effect.orDie,
+        Effect.provideContext(Context.add(own, HttpServerRequest.HttpServerRequest, toRequest(asked)))
       ),
     lines: () => lines,
     errors: () => errors

@@ -119,7 +119,9 @@ const join = Effect.fnUntraced(function* (
     send: (text) =>
       Effect.suspend(() => {
         const frame = Result.getOrUndefined(decodeClientFrame(text))
-        return frame?.type === "subscribe" ? client.subscribe(frame) : Effect.void
+        if (frame?.type !== "subscribe") return Effect.void
+        const { type: _, ...subscription } = frame
+        return client.subscribe(subscription)
       }),
     close: client.close(goodbye),
     read: Effect.map(client.closing, ({ code }) => code)
@@ -131,18 +133,21 @@ const goodbye = { code: 1000, reason: "bye" } as const
 /** Few are enough for orders to differ. */
 const workers = 2
 
-/** One layer after another: composed they would take half as many steps again. */
-const build = Effect.fnUntraced(function* (
-  { bus, fleet, hub, isDirect = false, network, nodes = [], parts, rights, session }: HubStageOptions,
-  joinings: ReadonlyMap<string, Joining>
-) {
-  const scope = yield* Effect.scope
+/** Builds one layer over another: composed they would take half as many steps again. */
+export const stacking = Effect.map(Effect.scope, (scope) => {
   const memo = Layer.makeMemoMapUnsafe()
-  const over = <A, R, R2>(below: Context.Context<R>, layer: Layer.Layer<A, never, R2>) =>
+  return <A, R, R2>(below: Context.Context<R>, layer: Layer.Layer<A, never, R2>) =>
     Effect.map(
       Effect.provideContext(Layer.buildWithMemoMap(layer, memo, scope), below),
       (built): Context.Context<A | R> => Context.merge(below, built)
     )
+})
+
+const build = Effect.fnUntraced(function* (
+  { bus, fleet, hub, isDirect = false, network, nodes = [], parts, rights, session }: HubStageOptions,
+  joinings: ReadonlyMap<string, Joining>
+) {
+  const over = yield* stacking
   const wire = yield* over(Context.empty(), Network.layer(network))
   const spine = yield* over(wire, parts.bus({ ...consoleOptions.bus, workers, ...bus }))
   const watched = yield* over(spine, parts.components)

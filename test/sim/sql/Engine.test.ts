@@ -5,7 +5,8 @@ import { SqlClient } from "effect/sql"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as Sim from "../../../sim/Sim.ts"
-import { holds, onDatabase, type Program } from "./SqlProgram.ts"
+import { Database } from "../../../sim/sql/Database.ts"
+import { holds, onDatabase, type Program, reasonOf } from "./SqlProgram.ts"
 
 const prepared = ["CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)", "INSERT INTO notes VALUES (1, 'first')"]
 
@@ -44,6 +45,31 @@ describe("a connection that gets the engine of another", () => {
       assert.strictEqual(after.traceHash, before.traceHash)
     })
   }
+
+  it("has a limit of pages of its own, whatever another run had within a transaction", () => {
+    const limited = Effect.andThen(Database, (database) => database.limitPages(1))
+    const grow = Effect.andThen(
+      SqlClient.SqlClient,
+      (sql) => sql`INSERT INTO notes (text) VALUES (${"x".repeat(50_000)})`
+    )
+    // SQLite takes no limit below the pages that there are, and at that moment there are more than in the image.
+    const leave = Effect.andThen(SqlClient.SqlClient, (sql) =>
+      sql.withTransaction(
+        grow.pipe(Effect.andThen(limited), Effect.andThen(sql`SELECT 1`), Effect.andThen(Effect.never))
+      )
+    )
+    const left = Sim.run(onDatabase(leave, { database: { prepared } }), { seed: 1 })
+    assert.strictEqual(left.outcome, "deadlock", left.message)
+    const full = Effect.andThen(limited, reasonOf(grow))
+    const run = Sim.run(
+      onDatabase(
+        Effect.map(full, (reason) => assert.strictEqual(reason, "UnknownError")),
+        { database: { prepared } }
+      ),
+      { seed: 1 }
+    )
+    assert.deepStrictEqual([run.outcome, run.message], ["done", ""])
+  })
 
   it("is refused what only the counts of the connection would tell", () => {
     const inserted = Effect.gen(function* () {
