@@ -162,11 +162,11 @@ const api = HttpApiBuilder.layer(Api, { openapiPath }).pipe(Layer.provide(Handle
 
 /** What is beneath all that concerns nodes: what measures and bounds, and whatever needs the database. */
 const foundations = (used: ConsoleParts, options: ConsoleOptions) =>
-  Resources.part("activity log", used.activity(options.activity)).pipe(
-    Layer.provideMerge(Resources.part("accounts", used.accounts(options.accounts))),
-    Layer.provideMerge(Resources.part("database", used.database(options.database))),
+  Resources.managed("activity log", used.activity(options.activity)).pipe(
+    Layer.provideMerge(Resources.managed("accounts", used.accounts(options.accounts))),
+    Layer.provideMerge(Resources.managed("database", used.database(options.database))),
     Layer.provideMerge(
-      Resources.part(
+      Resources.managed(
         "memory monitor",
         MemoryMonitor.layer({
           limits: () => options.live().memory,
@@ -175,8 +175,8 @@ const foundations = (used: ConsoleParts, options: ConsoleOptions) =>
       )
     ),
     Layer.provideMerge(FiberBudget.layer(() => options.live().budget)),
-    Layer.provideMerge(Resources.part("component health", used.components)),
-    Layer.provideMerge(Resources.part("event bus", used.bus(options.bus))),
+    Layer.provideMerge(Resources.managed("component health", used.components)),
+    Layer.provideMerge(Resources.managed("event bus", used.bus(options.bus))),
     // Beneath the bus, which measures only with it.
     Layer.provideMerge(SyncMetrics.layer()),
     Layer.provideMerge(Measurements.layer)
@@ -224,27 +224,27 @@ export const layer = <R, R2>({
   settings
 }: ConsoleSetup<R, R2>) => {
   const watchers = Layer.mergeAll(
-    Resources.part("event log", EventLog.layer),
-    Resources.part("health of the rest", ConsoleHealth.layer),
-    Resources.part("rights of clients", used.rights),
-    Resources.part("shedding", shedding),
-    Resources.part("reloads by signal", ReloadOnSignal.layer)
+    Resources.managed("event log", EventLog.layer),
+    Resources.managed("health of the rest", ConsoleHealth.layer),
+    Resources.managed("rights of clients", used.rights),
+    Resources.managed("shedding", shedding),
+    Resources.managed("reloads by signal", ReloadOnSignal.layer)
   )
   const services = watchers.pipe(
     Layer.provideMerge(used.metrics(options.version)),
-    Layer.provideMerge(Resources.part("hub", Layer.provide(used.hub(options.hub), HubRights.rights))),
-    Layer.provideMerge(Resources.part("batches", Layer.provide(used.batches(options.batches), BatchAudit.layer))),
-    Layer.provideMerge(Resources.part("followed logs", used.logFollow)),
-    Layer.provideMerge(Resources.part("configuration", used.settings(settings))),
-    Layer.provideMerge(Resources.part("fleet", used.fleet(nodes, options.fleet))),
-    Layer.provideMerge(Resources.part("node drivers", drivers)),
-    Layer.provideMerge(Resources.part("fleet memory", used.memory(options.memory))),
-    Layer.provideMerge(Resources.part("registry", used.registry)),
+    Layer.provideMerge(Resources.managed("hub", Layer.provide(used.hub(options.hub), HubRights.rights))),
+    Layer.provideMerge(Resources.managed("batches", Layer.provide(used.batches(options.batches), BatchAudit.layer))),
+    Layer.provideMerge(Resources.managed("followed logs", used.logFollow)),
+    Layer.provideMerge(Resources.managed("configuration", used.settings(settings))),
+    Layer.provideMerge(Resources.managed("fleet", used.fleet(nodes, options.fleet))),
+    Layer.provideMerge(Resources.managed("node drivers", drivers)),
+    Layer.provideMerge(Resources.managed("fleet memory", used.memory(options.memory))),
+    Layer.provideMerge(Resources.managed("registry", used.registry)),
     Layer.provideMerge(foundations(used, options))
   )
   const clients = Layer.effectDiscard(Effect.flatMap(Hub.Hub, (service) => Effect.addFinalizer(() => service.close)))
-  return Resources.part("clients of the hub", clients).pipe(
-    Layer.provideMerge(Resources.part("HTTP server", makeServer(used, options, pages))),
+  return Resources.managed("clients of the hub", clients).pipe(
+    Layer.provideMerge(Resources.managed("HTTP server", makeServer(used, options, pages))),
     Layer.provideMerge(services),
     Layer.provideMerge(used.resources(options.shutdown))
   )

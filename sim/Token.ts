@@ -27,7 +27,7 @@ export class TokenError extends Schema.TaggedError<TokenError>()("TokenError", {
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/** A name as it may stand in a token: letters, digits, `-`, `_`, `+` and `/`; anything else, and no name, becomes `-`. */
+/** A name as it may stand in a token: letters, digits, `-`, `_`, `+`, `/`; anything else, and no name, becomes `-`. */
 export const tokenName = (name: string): string =>
   name === "" ? "-" : name.replace(/[^A-Za-z0-9_+/-]/g, "-").slice(0, nameMax)
 

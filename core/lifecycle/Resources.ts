@@ -150,7 +150,7 @@ const manage = <A, E, R>(parts: Parts, name: string, layerOfPart: Layer.Layer<A,
   )
 
 /** A layer as a part of the console, closed in its turn. It is built wherever it stands: no two places share one. */
-export const part = <A, E, R>(name: string, layerOfPart: Layer.Layer<A, E, R>): Layer.Layer<A, E, R | Resources> =>
+export const managed = <A, E, R>(name: string, layerOfPart: Layer.Layer<A, E, R>): Layer.Layer<A, E, R | Resources> =>
   Layer.fromBuild((_, scope) =>
     Effect.flatMap(Resources, (resources) => Scope.provide(resources.manage(name, layerOfPart), scope))
   )

@@ -49,8 +49,8 @@ const tried = (property: PropertyReport, world: CheckReport["world"]): Html => {
   const worlds =
     programs === undefined ? "" : ` (${grouped(focus)} over the part alone, ${grouped(whole)} over the whole console)`
   const simulated =
-    `${counted(runs, "run")}${worlds} of ${counted(steps, "step")} and ${duration(virtualMs)} of virtual time together, in ` +
-    `${duration(wallMs)}; ${counted(distinctTraces, "distinct trace")}.`
+    `${counted(runs, "run")}${worlds} of ${counted(steps, "step")} and ${duration(virtualMs)} of virtual time ` +
+    `together, in ${duration(wallMs)}; ${counted(distinctTraces, "distinct trace")}.`
   return html`<h4>What was tried</h4>
     <p>${world === "sim" ? simulated : `${counted(runs, "episode")} in ${duration(wallMs)}.`}</p>
     ${bars(faults)} ${marks(property)}

@@ -104,7 +104,7 @@ export const checkRest = Effect.fnUntraced(function* ({ errors, hub }: Visited, 
 /** Equal moments bring more events to the same instant, and so more orders to choose from. */
 const moment = fc.nat(2)
 
-const connected = fc.record({
+const served = fc.record({
   joinAtMs: moment,
   stayMs: moment,
   chatter: fc.constantFrom(0, 0, 0, 6),
@@ -112,9 +112,9 @@ const connected = fc.record({
   anywhere: fc.constantFrom(false, false, true)
 })
 
-const sessions = fc.record({
+const visits = fc.record({
   isDirect: fc.constant(false),
-  clients: fc.oneof(fc.tuple(connected), fc.tuple(connected, connected)),
+  clients: fc.oneof(fc.tuple(served), fc.tuple(served, served)),
   /** Whether one stays through it all. */
   stays: fc.constantFrom(false, false, false, true),
   changes: fc.array(fc.nat(8), { maxLength: 2 }),
@@ -139,7 +139,7 @@ const joinings = fc.record({
   clock: fc.constant(0)
 })
 
-const workload = fc.oneof({ weight: 2, arbitrary: sessions }, { weight: 5, arbitrary: joinings })
+const workload = fc.oneof({ weight: 2, arbitrary: visits }, { weight: 5, arbitrary: joinings })
 type Plan = ReturnType<typeof workload.generate>["value"]
 
 const session = { heartbeatIntervalMs: 1_000, heartbeatTimeoutMs: 1_500, closeTimeoutMs: 100 }

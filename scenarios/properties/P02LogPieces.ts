@@ -148,7 +148,7 @@ const checkFollower = Effect.fnUntraced(function* (follower: Follower, logs: Log
   const frames = yield* connected.received
   const all = new Map(channels.map((channel) => [formatLogId(idOf(channel)), logs[channel]]))
   const wrong = FollowedLogs.wrongIn(frames, all)
-  if (wrong !== undefined) yield* violated(`${name}, ${wrong}; it got ${FollowedLogs.summaryOf(frames)}`)
+  if (wrong !== undefined) return yield* violated(`${name}, ${wrong}; it got ${FollowedLogs.summaryOf(frames)}`)
   yield* FollowedLogs.mark(frames)
 })
 

@@ -5,8 +5,8 @@
  * Method: polls, operations, batches and nodes that come and go are reported to the registry in the very milliseconds
  * in which clients connect, break off and come back: with the right stream, a wrong one or none, with the number of
  * their last event, an older one or one that is yet to come, and with a subscription from the start. The hub keeps few
- * events, its outboxes and its queue on the bus are small, and the bus has any policy for overflow. In most runs clients
- * join the hub directly, without a connection, and look into their outboxes when they leave.
+ * events, its outboxes and its queue on the bus are small, and the bus has any policy for overflow. In most runs
+ * clients join the hub directly, without a connection, and look into their outboxes when they leave.
  */
 import { Effect, Exit, Scope } from "effect"
 import * as fc from "fast-check"

@@ -139,7 +139,7 @@ export const checkRest = Effect.fnUntraced(function* (
 // The hub by itself -----------------------------------------------------------------------------------------------------
 
 /** Mostly none: to follow one, and the node for that, takes more steps than all else. */
-const logs = fc.oneof(
+const followed = fc.oneof(
   { weight: 7, arbitrary: fc.constant([]) },
   { weight: 2, arbitrary: fc.constantFrom(["api"], ["job"], ["api", "job"]) }
 )
@@ -147,7 +147,7 @@ const logs = fc.oneof(
 const client = fc.record({
   joinAtMs: fc.nat(2),
   stayMs: fc.nat(6),
-  logs,
+  logs: followed,
   changesLogs: fc.constantFrom(false, false, true),
   leave: fc.constantFrom(...ways)
 })
@@ -158,7 +158,7 @@ const directWays = ["goodbye", "break", "anywhere", "anywhere", "signed out", "o
 const directClient = fc.record({
   joinAtMs: fc.nat(2),
   stayMs: fc.nat(4),
-  logs,
+  logs: followed,
   changesLogs: fc.constantFrom(false, false, true),
   leave: fc.constantFrom(...directWays)
 })

@@ -2,11 +2,11 @@
  * P21, further, over the fleet and over the hub by themselves: permits are never exceeded, never leaked, all back at
  * rest.
  *
- * Method. Calls: operations, reads and polls of one modelled node, whose calls take their time, hang or fail, some given
- * up at any step; at every switch of fibers no more are under way than allowed, and at rest as many as allowed go
- * through beside each other. Places: clients of a few users and addresses come to the hub and go, some at any step; at
- * every switch no more are there than allowed, who is refused is refused for a limit that is reached, and at rest as
- * many as allowed are let in.
+ * Method. Calls: operations, reads and polls of one modelled node, whose calls take their time, hang or fail, some
+ * given up at any step; at every switch of fibers no more are under way than allowed, and at rest as many as allowed
+ * go through beside each other. Places: clients of a few users and addresses come to the hub and go, some at any step;
+ * at every switch no more are there than allowed, who is refused is refused for a limit that is reached, and at rest
+ * as many as allowed are let in.
  */
 import { Context, Effect, Exit, Stream } from "effect"
 import type { Scope } from "effect"

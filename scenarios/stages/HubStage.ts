@@ -39,7 +39,7 @@ export interface HubStageOptions {
   /** Without them whoever was let in stays in. */
   readonly rights?: Rights
   /**
-   * Clients join the hub themselves, and look into their outboxes when they are asked what they received: no connection,
+   * Clients join the hub themselves, and look into their outboxes when they are asked what they got: no connection,
    * no session and no heartbeat. That takes a third of the steps.
    */
   readonly isDirect?: boolean

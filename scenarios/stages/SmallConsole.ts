@@ -10,7 +10,7 @@ import { Batches } from "../../core/fleet/Batches.ts"
 import { Fleet } from "../../core/fleet/Fleet.ts"
 import { Hub } from "../../core/hub/Hub.ts"
 import * as Session from "../../core/hub/Session.ts"
-import { part, type Resources } from "../../core/lifecycle/Resources.ts"
+import { managed, type Resources } from "../../core/lifecycle/Resources.ts"
 import * as DriverNode from "../peers/DriverNode.ts"
 import { consoleOptions } from "../World.ts"
 
@@ -74,7 +74,7 @@ export interface Use {
 export const make = ({ deadlineMs, isReal, made, parts, use }: SmallConsoleOptions): SmallConsole => {
   const held: Array<Held> = []
   const node = DriverNode.make("n0", ["api", "job"])
-  const own = made.map((plan, i) => part(`made ${i}`, Layer.effectDiscard(hold(held, `made ${i}`, plan))))
+  const own = made.map((plan, i) => managed(`made ${i}`, Layer.effectDiscard(hold(held, `made ${i}`, plan))))
   const all = isReal ? own.toSpliced(1, 0, real(parts, node, use)) : own
   return {
     layer: all
@@ -96,10 +96,10 @@ const real = (parts: ConsoleParts, node: DriverNode.DriverNode, use: Use): Layer
     )
   const clients = Layer.effectDiscard(Effect.flatMap(Hub, (service) => Effect.addFinalizer(() => service.close)))
   const members = Layer.provideMerge(parts.hub({ ...hub, closeTimeoutMs }), parts.logFollow)
-  return part("clients of the hub", clients).pipe(
+  return managed("clients of the hub", clients).pipe(
     // In the place of the server, which ends the sessions that are left.
-    Layer.provide(part("hub", Layer.provideMerge(Layer.effectDiscard(Effect.forkScoped(inUse(use))), members))),
-    Layer.provide(Layer.provideMerge(part("batches", parts.batches(batches)), part("fleet", nodes)))
+    Layer.provide(managed("hub", Layer.provideMerge(Layer.effectDiscard(Effect.forkScoped(inUse(use))), members))),
+    Layer.provide(Layer.provideMerge(managed("batches", parts.batches(batches)), managed("fleet", nodes)))
   )
 }
 
