@@ -12,7 +12,7 @@ import { findSubject, retrace } from "./Sweep.ts"
 export interface Regression {
   /** Of a run that fails with the bug in place; it names the property and the mutant. */
   readonly token: string
-  /** The property that found the bug. */
+  /** The property that found the bug, or the one of its programs that the token is of. */
   readonly property: string
   /** The day of the fix, as `2026-11-21`. */
   readonly since: string
@@ -22,14 +22,15 @@ export interface Regression {
 
 export const regressions: ReadonlyArray<Regression> = [
   {
-    token: "m2.P4+stale-read.random.b.7em.90e0bc413866aff7.IvIvIvIvIvIvU6bshmwnxjFMIYty",
-    property: "P4",
+    token: "m2.P4/focus+stale-read.random.e.mw.dc61488c4c61def5.ArArArArArAr1_5EHcGg",
+    property: "P4/focus",
     since: "2026-11-21",
     what: "right after the answer to an operation a process could show its state of before (planted otherwise)"
   },
   {
-    token: "m2.P8+authentication-metrics-may-be-kept.list-AA.0.c1w.eab061872c127214.GYGYGYGYGYGYpk8n70edptXijyud",
-    property: "P8",
+    token:
+      "m2.P8/focus+authentication-metrics-may-be-kept.list-AA.0.vg.19e37be4fedf0cbe.7_7_7_7_7_7_7_pushsm46.AAIBCwIBAA",
+    property: "P8/focus",
     since: "2026-11-21",
     what: "who was not let in to /metrics got an answer without `cache-control: no-store`"
   },
@@ -46,8 +47,14 @@ export const regressions: ReadonlyArray<Regression> = [
     what: "answers 502 to 504 were logged as looks are, without what was wrong"
   },
   {
-    token: "m2.P24+health-repair-goes-unnoticed.list-AA.0.gi5.ae42deeede668ac1.bjbjbjbjbjbjbjbj2SONZfm7bUmtxS",
-    property: "P24",
+    token: "m2.P19/focus+bus-half-built.list-ATAB.0.fy.f02132f0bb1a6e39.xnxnxnxnxnxnjdjdwH4w.AAIEBwO9AQ",
+    property: "P19/focus",
+    since: "2026-11-22",
+    what: "workers of a bus that was given up half built were left behind"
+  },
+  {
+    token: "m2.P24/focus+health-repair-goes-unnoticed.list-AA.0.lt.78c8a0fed0a76187.yLyLyLyLyLyLyLyLyLLr.AAEABQA",
+    property: "P24/focus",
     since: "2026-11-21",
     what: "a configuration that was repaired stayed degraded"
   }
