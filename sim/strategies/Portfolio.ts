@@ -21,7 +21,7 @@ const searchPreemptionsMax = 2
 
 /** Rounds start small, so that what is learned counts early. */
 const roundMin = 8
-const roundMax = 256
+const roundMax = 64
 
 /** PCT's depths, and how much more than each the random walk gets: measured, it finds most, but not everything. */
 const depths = [3, 2, 5, 1]

@@ -171,11 +171,11 @@ describe("muster check", () => {
         assert.strictEqual(again.stdout, `${shrunk.stdout}shrunk: npx muster replay ${shrunkToken}\n`)
         assert.deepStrictEqual([ofFile.code, ofFile.stdout], [1, shrunk.stdout])
 
-        const cut = yield* replay(token, "--until", "1000", "--last", "3")
+        const cut = yield* replay(token, "--until", "300", "--last", "3")
         assert.strictEqual(cut.code, 0)
         assert.match(
           cut.stdout,
-          /^\.\. \d+ stretches before these\n(step .*\n){3}P11\+permanent-retried .*: stopped after 1000 steps/
+          /^\.\. \d+ stretches before these\n(step .*\n){3}P11\/focus\+permanent-retried .*: stopped after 300 steps/
         )
       }),
     longMs
@@ -254,13 +254,13 @@ describe("muster explore", () => {
         // A seed whose values let the canonical schedule fail, which is the first that is run.
         const planner = plannerNamed("list-AA")
         assert.isDefined(planner)
-        const subject = Result.getOrThrow(findSubject("P11+permanent-retried"))
+        const subject = Result.getOrThrow(findSubject("P11/focus+permanent-retried"))
         const { failure } = sweep(subject, { runs: 1_000, seed: 0, planner, shrink: false })
         const args = ["explore", subject.name, "--preemptions", "2", "--seed", `${failure?.seed}`]
         const { code, stdout } = yield* muster(args)
         assert.strictEqual(code, 1)
-        assert.match(stdout, /^P11\+permanent-retried .*\nFAILED failed: .* was tried again after UniqueViolation/)
-        assert.match(stdout, /\nreplay: npx muster replay m2\.P11\+permanent-retried\.\S+( --shrink)?\n$/)
+        assert.match(stdout, /^P11\/focus\+permanent-retried .*\nFAILED failed: .* was tried again after UniqueViolation/)
+        assert.match(stdout, /\nreplay: npx muster replay m2\.P11\/focus\+permanent-retried\.\S+( --shrink)?\n$/)
       }),
     longMs
   )

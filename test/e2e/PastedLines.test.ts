@@ -51,7 +51,7 @@ describe("the line that replays a failure", () => {
           )
           const html = readFileSync(page, "utf8")
           assert.match(html, /^<!doctype html>/i)
-          assert.include(html, `${property}+${mutant}`)
+          assert.include(html, `${property}/focus+${mutant}`)
         }),
       longMs
     )

@@ -43,7 +43,7 @@ describe("muster check --report", () => {
         assert.deepStrictEqual(readdirSync(out).toSorted(), names)
         const files = filesIn(out)
         const token = resultsIn(out).properties[0]?.failure?.token ?? ""
-        assert.match(token, /^m2\.P3\+set-changed-while-walked\./)
+        assert.match(token, /^m2\.P3\/focus\+set-changed-while-walked\./)
         for (const name of ["index.html", "results.json"]) assert.include(files[name], token)
         for (const name of ["junit.xml", "summary.md"]) assert.include(files[name], "npx muster replay m2.P3")
         assert.strictEqual(readFileSync(junit, "utf8"), files["junit.xml"])

@@ -89,7 +89,7 @@ describe("muster replay", () => {
       writeFileSync(noResults, "{}")
       yield* refuses([
         [["replay", parts.with(3, "zz").join(".")], /^muster: this program differs.*step/],
-        [["replay", token.replace("P4+stale-read", "P2")], /^muster: this program differs.*step/],
+        [["replay", token.replace("P4/focus+stale-read", "P2")], /^muster: this program differs.*step/],
         [["replay", token.replace("stale-read", "none")], /^muster: P4 has no mutant "none"/],
         [["replay", token.replace("P4", "P77")], /^muster: there is no property "P77"/],
         [["replay", token.slice(0, 30)], /^muster: .* is no whole token/],
