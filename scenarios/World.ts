@@ -35,7 +35,6 @@ import { Registry } from "../core/fleet/Registry.ts"
 import { Components } from "../core/health/Components.ts"
 import { Hub } from "../core/hub/Hub.ts"
 import * as Serving from "../core/lifecycle/Serving.ts"
-import { formatJson } from "../core/log/JsonLog.ts"
 import * as NodeDrivers from "../core/NodeDrivers.ts"
 import * as Setup from "../core/Setup.ts"
 import { Database } from "../core/storage/Database.ts"
@@ -49,11 +48,11 @@ import * as SimHttpServer from "../sim/net/SimHttpServer.ts"
 import type { RunContext } from "../sim/RunContext.ts"
 import * as SqlServer from "../sim/sql/Database.ts"
 import * as SimSql from "../sim/sql/SimSql.ts"
+import * as CollectedLog from "./CollectedLog.ts"
 import * as HubClient from "./peers/HubClient.ts"
 import * as Supervisord from "./peers/Supervisord.ts"
 import type { ProgramSpec } from "./peers/SupervisordState.ts"
 import { preparedDatabase } from "./PreparedDatabase.ts"
-import { causeText } from "./Property.ts"
 import * as SimProcessStats from "./ports/SimProcessStats.ts"
 import * as SimSecrets from "./ports/SimSecrets.ts"
 import * as SimSignals from "./ports/SimSignals.ts"
@@ -312,14 +311,7 @@ export const make = Effect.fnUntraced(function* (
     yield* Effect.orDie(Effect.andThen(files.makeDirectory("/etc"), files.writeFileString(configFile, config)))
   }
   for (const [path, text] of Object.entries(otherFiles)) yield* Effect.orDie(files.writeFileString(path, text))
-  const errors: Array<string> = []
-  const lines: Array<string> = []
-  const collector = Logger.make<unknown, void>((logged) => {
-    const { cause, logLevel, message } = logged
-    // Fibers are counted over the whole process: their numbers are not of this run.
-    if (keepsLines) lines.push(formatJson(logged, { traces: false }).replace(/"fiber":"#\d+"/, '"fiber":"#0"'))
-    if (logLevel === "Error" || logLevel === "Fatal") errors.push(`${String(message)} ${causeText(cause)}`.trim())
-  })
+  const { errors, lines, logger: collector } = CollectedLog.make(keepsLines)
   const ports = Layer.mergeAll(
     SimHttpServer.layer({ host: "console", port: 80 }),
     SimHttpClient.layer({ host: "console" }),

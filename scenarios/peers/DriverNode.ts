@@ -10,6 +10,7 @@ import { NodeError, Unreachable } from "../../core/domain/NodeError.ts"
 import type { ProcessInfo } from "../../core/domain/Process.ts"
 import type { ManagedNode } from "../../core/fleet/Fleet.ts"
 import type { NodeDriver } from "../../core/fleet/NodeDriver.ts"
+import { process } from "./Reports.ts"
 
 export type Trouble = "none" | "slow" | "hang" | "away"
 
@@ -25,22 +26,6 @@ export interface DriverNode {
 }
 
 const slowMs = 1_500
-
-const process = (name: string, pid: number): ProcessInfo => ({
-  group: "app",
-  name,
-  state: "RUNNING",
-  statecode: 20,
-  pid,
-  start: pid,
-  stop: 0,
-  now: 0,
-  exitstatus: 0,
-  spawnerr: "",
-  description: "",
-  stdout_logfile: "",
-  stderr_logfile: ""
-})
 
 /** A node with one group, `app`, of running processes of these names. */
 export const make = (node: string, names: ReadonlyArray<string>): DriverNode => {

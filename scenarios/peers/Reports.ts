@@ -2,7 +2,8 @@
 import type { PollResult } from "../../core/fleet/FleetState.ts"
 import type { ProcessInfo } from "../../core/domain/Process.ts"
 
-const process = (name: string, pid: number): ProcessInfo => ({
+/** A process of the group `app` that runs under this pid. */
+export const process = (name: string, pid: number): ProcessInfo => ({
   group: "app",
   name,
   state: "RUNNING",

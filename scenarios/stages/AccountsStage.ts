@@ -37,7 +37,7 @@ export const apiTokenOf = (name: Person): string => `mst_${name.padEnd(43, "x")}
 
 const idOf = (name: Person): string => `id-of-${name}`
 
-export const tokenIdOf = (name: Person): string => `token-of-${name}`
+const tokenIdOf = (name: Person): string => `token-of-${name}`
 
 /** Constant: its image is made once. */
 const prepared: ReadonlyArray<string> = [

@@ -64,7 +64,7 @@ export const nothing: Meets = {
 const epoch = "2026-01-01T00:00:00.000Z"
 
 export const nodeName = "n0"
-export const processId = { group: "app", name: "api" } as const
+const processId = { group: "app", name: "api" } as const
 
 const running: ProcessInfo = {
   ...processId,

@@ -22,11 +22,10 @@ import * as Handlers from "../../core/http/Handlers.ts"
 import { refusedWhenShort } from "../../core/http/MemoryRefusal.ts"
 import { requestBudget } from "../../core/http/RequestBudget.ts"
 import { hubPath, metricsPath, openapiPath, segmentCharactersMax } from "../../core/http/Routes.ts"
-import { formatJson } from "../../core/log/JsonLog.ts"
 import * as FiberBudget from "../../core/resources/FiberBudget.ts"
 import type { RunContext } from "../../sim/RunContext.ts"
 import type { Answered, Asked } from "../peers/ApiClient.ts"
-import { causeText } from "../Property.ts"
+import * as CollectedLog from "../CollectedLog.ts"
 import { consoleOptions } from "../World.ts"
 
 /** What is behind the endpoints. */
@@ -228,14 +227,7 @@ export const make = Effect.fnUntraced(function* ({
   requestsMax = 1_000,
   services
 }: AppStageOptions): Effect.fn.Return<AppStage, never, RunContext | Scope.Scope> {
-  const errors: Array<string> = []
-  const lines: Array<string> = []
-  const collector = Logger.make<unknown, void>((logged) => {
-    const { cause, logLevel, message } = logged
-    // Fibers are counted over the whole process: their numbers are not of this run.
-    if (keepsLines) lines.push(formatJson(logged, { traces: false }).replace(/"fiber":"#\d+"/, '"fiber":"#0"'))
-    if (logLevel === "Error" || logLevel === "Fatal") errors.push(`${String(message)} ${causeText(cause)}`.trim())
-  })
+  const { errors, lines, logger: collector } = CollectedLog.make(keepsLines)
   const log = ActivityLog.of({ ...services.activity, counts: Effect.die("nobody counts") })
   const audit = yield* Effect.provideService(AuditTrail.make, ActivityLog, log)
   const limits = () => ({ requests: requestsMax, operations: 500 })
