@@ -1,7 +1,14 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 /** Tests against real servers and processes wait for them; on virtual time a test takes milliseconds. */
 const limits = { testTimeoutMs: 30_000, hookTimeoutMs: 30_000, teardownTimeoutMs: 10_000, workersMax: 2 } as const
+
+// What V8 made of a module serves every process of the tests, which else spend half their time on loading. Coverage
+// would be less precise with it.
+if (process.env["NODE_V8_COVERAGE"] === undefined) {
+  process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(new URL("node_modules/.cache/compiled", import.meta.url))
+}
 
 export default defineConfig({
   test: {

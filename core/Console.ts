@@ -208,7 +208,14 @@ const makeServer = (used: ConsoleParts, options: ConsoleOptions, pages: ConsoleS
         measure,
         budget: <E, R>(inner: Effect.Effect<Response, E, R>) => budget(refuseLarge(inner))
       }
-      const answer = Effect.suspend(() => used.middleware(app, { ...options.live().http, ...around }))
+      const answerBy = (http: LiveOptions["http"]) => ({ http, app: used.middleware(app, { ...http, ...around }) })
+      let current = answerBy(options.live().http)
+      // Made anew when a reload has changed the options, not for each request.
+      const answer = Effect.suspend(() => {
+        const { http } = options.live()
+        if (http !== current.http) current = answerBy(http)
+        return current.app
+      })
       yield* (yield* HttpServer.HttpServer).serve(answer)
     })
   )

@@ -32,11 +32,11 @@ interface Kept {
 }
 
 export class HttpConnections {
-  private readonly open = new Set<Client>()
+  // Arrays, which are short enough to be looked through: V8 links each table of a Set or Map to the one that replaces
+  // it, so that a dead one in the old generation holds whatever came and went since, until the next full collection.
+  private readonly open: Array<Client> = []
   /** The one that was used last is the last. */
-  private readonly idle = new Set<Kept>()
-  /** The same of each peer, by its key. */
-  private readonly idleOf = new Map<string, Array<Kept>>()
+  private readonly idle: Array<Kept> = []
   private readonly numbers = new WeakMap<TlsOptions, number>()
   private lastNumber = 0
   private readonly options: HttpConnectionsOptions
@@ -47,7 +47,7 @@ export class HttpConnections {
 
   /** Sockets that are open or being opened, idle ones among them. */
   get size(): number {
-    return this.open.size
+    return this.open.length
   }
 
   /**
@@ -60,18 +60,16 @@ export class HttpConnections {
 
   /** Destroys all of them. */
   async destroy(): Promise<void> {
-    for (const { abort } of this.idle) abort.abort()
-    this.idle.clear()
-    this.idleOf.clear()
-    await Promise.all(Array.from(this.open, (client) => client.destroy()))
-    this.open.clear()
+    for (const { abort } of this.idle.splice(0)) abort.abort()
+    await Promise.all(this.open.map((client) => client.destroy()))
+    this.open.length = 0
   }
 
   /** No pipelining means that the connection is not kept after the reply. */
   private fresh(url: URL, tls: TlsOptions | undefined, signal: AbortSignal, onEnd: () => void): HttpConnection {
     const client = this.connect(url, tls, signal, { pipelining: 0 })
     const giveUp = () => {
-      if (this.open.delete(client)) onEnd()
+      if (remove(this.open, client)) onEnd()
     }
     client.once("disconnect", giveUp)
     return { dispatcher: client, giveUp }
@@ -100,7 +98,7 @@ export class HttpConnections {
     const kept = { client: this.connect(url, tls, abort.signal, keepAlive), key: this.keyOf(url, tls), abort }
     // The peer has closed it, or it was idle for too long.
     kept.client.on("disconnect", () => {
-      if (this.idle.has(kept)) this.drop(kept)
+      if (this.idle.includes(kept)) this.drop(kept)
     })
     return kept
   }
@@ -119,38 +117,28 @@ export class HttpConnections {
         ...(tls?.serverName === undefined ? {} : { servername: tls.serverName })
       }
     })
-    this.open.add(client)
+    this.open.push(client)
     return client
   }
 
   private idleFor(key: string): Kept | undefined {
-    const kept = this.idleOf.get(key)?.at(-1)
-    if (kept !== undefined) this.forget(kept)
+    const kept = this.idle.findLast((other) => other.key === key)
+    if (kept !== undefined) remove(this.idle, kept)
     return kept
   }
 
   private rest(kept: Kept): void {
-    if (!this.open.has(kept.client)) return
-    this.idle.add(kept)
-    const ofPeer = this.idleOf.get(kept.key) ?? []
-    this.idleOf.set(kept.key, ofPeer)
-    ofPeer.push(kept)
+    if (!this.open.includes(kept.client)) return
+    this.idle.push(kept)
+    const ofPeer = this.idle.filter(({ key }) => key === kept.key)
     const { idleMax, idlePerPeerMax } = this.options
-    const [oldest] = this.idle
-    const surplus = ofPeer.length > idlePerPeerMax ? ofPeer[0] : this.idle.size > idleMax ? oldest : undefined
+    const surplus = ofPeer.length > idlePerPeerMax ? ofPeer[0] : this.idle.length > idleMax ? this.idle[0] : undefined
     if (surplus !== undefined) this.drop(surplus)
   }
 
-  private forget(kept: Kept): void {
-    this.idle.delete(kept)
-    const others = (this.idleOf.get(kept.key) ?? []).filter((other) => other !== kept)
-    if (others.length === 0) this.idleOf.delete(kept.key)
-    else this.idleOf.set(kept.key, others)
-  }
-
   private drop(kept: Kept): void {
-    this.forget(kept)
-    this.open.delete(kept.client)
+    remove(this.idle, kept)
+    remove(this.open, kept.client)
     kept.abort.abort()
     kept.client.destroy(() => {})
   }
@@ -167,6 +155,13 @@ export class HttpConnections {
     this.numbers.set(tls, this.lastNumber)
     return this.lastNumber
   }
+}
+
+/** Whether it was there. */
+const remove = <A>(all: Array<A>, one: A): boolean => {
+  const at = all.indexOf(one)
+  if (at >= 0) all.splice(at, 1)
+  return at >= 0
 }
 
 /** Whether the URL is that of a unix socket. */

@@ -46,21 +46,26 @@ const make = Effect.fnUntraced(function* (
   )
   const release = () => void run(Semaphore.release(permits, 1))
 
-  return HttpClient.make((request, url, signal) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const wanted = yield* ConnectionOptions
-        yield* restore(Semaphore.take(permits, 1))
-        const connection = yield* Effect.try({
-          try: () => connections.take(url, wanted, signal, release),
-          catch: (cause) =>
-            new HttpClientError.HttpClientError({ reason: new HttpClientError.InvalidUrlError({ request, cause }) })
-        }).pipe(Effect.onError(() => Semaphore.release(permits, 1)))
-        return yield* Effect.onError(restore(send(connection.dispatcher, request, url)), () =>
-          Effect.sync(connection.giveUp)
-        )
-      })
+  const call = Effect.fnUntraced(function* (
+    request: HttpClientRequest.HttpClientRequest,
+    url: URL,
+    signal: AbortSignal,
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  ) {
+    const wanted = yield* ConnectionOptions
+    yield* restore(Semaphore.take(permits, 1))
+    const connection = yield* Effect.try({
+      try: () => connections.take(url, wanted, signal, release),
+      catch: (cause) =>
+        new HttpClientError.HttpClientError({ reason: new HttpClientError.InvalidUrlError({ request, cause }) })
+    }).pipe(Effect.onError(() => Semaphore.release(permits, 1)))
+    return yield* Effect.onError(restore(send(connection.dispatcher, request, url)), () =>
+      Effect.sync(connection.giveUp)
     )
+  })
+
+  return HttpClient.make((request, url, signal) =>
+    Effect.uninterruptibleMask((restore) => call(request, url, signal, restore))
   )
 })
 

@@ -19,12 +19,6 @@ export interface Counts {
   readonly failed: boolean
 }
 
-export interface Progress {
-  readonly show: (counts: Counts) => void
-  /** Takes the line away again. */
-  readonly clear: () => void
-}
-
 /** Where it is written to; for tests. */
 export interface Output {
   readonly isTTY: boolean
@@ -38,38 +32,55 @@ const stderr: Output = {
   nowMs: () => performance.now()
 }
 
-/** The sweep of `what` is being done; `failures` counts those of the work before it. */
-export const make = (what: string, failures = 0, { isTTY, nowMs, write }: Output = stderr): Progress => {
-  const startedMs = nowMs()
-  let shownMs = startedMs
-  return {
-    show: (counts) => {
-      const elapsedMs = nowMs() - startedMs
-      const isDue = nowMs() - shownMs >= (isTTY ? updateEveryMs.terminal : updateEveryMs.elsewhere)
-      // What follows a failure may take long without news.
-      if (!isDue && !(isTTY && counts.failed)) return
-      shownMs = nowMs()
-      const line = describe(what, counts, failures, elapsedMs)
-      write(isTTY ? eraseLine + line : `${line}\n`)
-    },
-    clear: () => {
-      if (isTTY) write(eraseLine)
-    }
-  }
-}
+/** The sweeps that are under way, told of in one line; `failures` counts those of the work that has ended. */
+export class Progress {
+  private readonly output: Output
+  private readonly startedMs: number
+  private shownMs: number
+  private readonly underWay = new Map<string, Counts>()
+  private ended = 0
+  private failures = 0
 
-const describe = (
-  what: string,
-  { distinctTraces, done, failed, total }: Counts,
-  failures: number,
-  elapsedMs: number
-): string => {
-  const of = total < countlessMin ? ` of ${total}` : ""
-  const perSecond = Math.round((done * 1_000) / Math.max(1, elapsedMs))
-  return [
-    `${what} ${done}${of} runs`,
-    `${perSecond} a second`,
-    `${distinctTraces} distinct traces`,
-    failed ? `${failures + 1} failed, shrinking the last` : `${failures} failed`
-  ].join(", ")
+  constructor(output: Output = stderr) {
+    this.output = output
+    this.startedMs = output.nowMs()
+    this.shownMs = this.startedMs
+  }
+
+  /** The sweep of `what` has come so far. */
+  show(what: string, counts: Counts): void {
+    const { isTTY, nowMs, write } = this.output
+    this.underWay.set(what, counts)
+    const isDue = nowMs() - this.shownMs >= (isTTY ? updateEveryMs.terminal : updateEveryMs.elsewhere)
+    // What follows a failure may take long without news.
+    if (!isDue && !(isTTY && counts.failed)) return
+    this.shownMs = nowMs()
+    const line = this.describe(nowMs() - this.startedMs)
+    write(isTTY ? eraseLine + line : `${line}\n`)
+  }
+
+  /** The sweep is over. Takes the line away. */
+  end(what: string): void {
+    const counts = this.underWay.get(what)
+    this.underWay.delete(what)
+    this.ended += counts?.done ?? 0
+    if (counts?.failed === true) this.failures++
+    if (this.output.isTTY) this.output.write(eraseLine)
+  }
+
+  private describe(elapsedMs: number): string {
+    const each = Array.from(this.underWay, ([what, { done, total }]) =>
+      total < countlessMin ? `${what} ${done} of ${total}` : `${what} ${done}`
+    )
+    const all = [...this.underWay.values()]
+    const done = all.reduce((sum, counts) => sum + counts.done, this.ended)
+    const distinct = all.reduce((sum, { distinctTraces }) => sum + distinctTraces, 0)
+    const isShrinking = all.some(({ failed }) => failed)
+    return [
+      `${each.join(" and ")} runs`,
+      `${Math.round((done * 1_000) / Math.max(1, elapsedMs))} a second`,
+      `${distinct} distinct traces`,
+      isShrinking ? `${this.failures + 1} failed, shrinking the last` : `${this.failures} failed`
+    ].join(", ")
+  }
 }

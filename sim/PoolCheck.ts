@@ -16,7 +16,7 @@ export interface Thread {
 }
 
 export interface Pool {
-  /** At least one. */
+  /** At least one; there may be more from one round of runs to the next. */
   readonly threads: ReadonlyArray<Thread>
 }
 
@@ -106,7 +106,8 @@ const doSweep = Effect.fnUntraced(function* (
         onProgress?.({ done, total, distinctTraces, failed: found !== undefined })
       }
     })
-    yield* Effect.forEach(pool.threads, work, { concurrency: "unbounded", discard: true })
+    // As many as there are now: others may come to help with a later round.
+    yield* Effect.forEach([...pool.threads], work, { concurrency: "unbounded", discard: true })
     if (sweep.found !== undefined) return true
     if (!round.isTaken) return false
   }

@@ -132,6 +132,16 @@ const authentication = (
     const anonymous = anonymousOf(options)
     const authenticate = Authentication.makeAuthenticate(secrets, options)
 
+    const authenticated = Effect.fnUntraced(function* (token: Redacted.Redacted) {
+      const state = yield* known(parts)
+      const nowMs = yield* Clock.currentTimeMillis
+      const result = authenticate(state, token, nowMs)
+      if (Result.isFailure(result)) return yield* new NotAuthenticated({ reason: result.failure })
+      const { credential } = result.success
+      if (credential._tag === "ApiToken") uses.set(credential.tokenId, nowMs)
+      return result.success
+    })
+
     const verdict = (credential: Credential, nowMs: number): Principal | NotAuthenticated["reason"] => {
       if (credential._tag === "Anonymous") return anonymous ?? "missing"
       const state = copy.stateUnsafe()
@@ -139,19 +149,7 @@ const authentication = (
     }
     return {
       anonymous,
-      authenticate: (token) =>
-        counting(
-          counted,
-          Effect.gen(function* () {
-            const state = yield* known(parts)
-            const nowMs = yield* Clock.currentTimeMillis
-            const result = authenticate(state, token, nowMs)
-            if (Result.isFailure(result)) return yield* new NotAuthenticated({ reason: result.failure })
-            const { credential } = result.success
-            if (credential._tag === "ApiToken") uses.set(credential.tokenId, nowMs)
-            return result.success
-          })
-        ),
+      authenticate: (token) => counting(counted, authenticated(token)),
       currentUnsafe: (credential, nowMs) => {
         const found = verdict(credential, nowMs)
         return typeof found === "string" ? undefined : found

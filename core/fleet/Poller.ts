@@ -150,10 +150,10 @@ export const make = Effect.fnUntraced(function* (options: PollOptions): Effect.f
 })
 
 /** Asks the node for all that this poll is about. */
-const ask = Effect.fnUntraced(function* (name: string, { driver }: GuardedNode, before: Memory, intervalMs: number) {
-  const startMs = yield* monotonicMs
-  const identifies = before.identifyAtMs === undefined || startMs >= before.identifyAtMs
-  return yield* Effect.gen(function* () {
+const ask = Effect.fnUntraced(
+  function* (name: string, { driver }: GuardedNode, before: Memory, _intervalMs: number) {
+    const startMs = yield* monotonicMs
+    const identifies = before.identifyAtMs === undefined || startMs >= before.identifyAtMs
     const processes = yield* driver.processes
     const identity = identifies ? yield* identityOf(name, driver.identify) : undefined
     const endMs = yield* monotonicMs
@@ -166,14 +166,16 @@ const ask = Effect.fnUntraced(function* (name: string, { driver }: GuardedNode, 
       result: { _tag: "Answered", processes, ...(identity === undefined ? {} : { identity }) },
       memory
     } as const
-  }).pipe(
-    Effect.catch(({ reason }): Effect.Effect<Round> => Effect.succeed(notAnswered(reason, intervalMs))),
-    // A bug of a driver must be seen, and must not leave the node at its last status for good.
-    Effect.catchDefect((defect) =>
-      Effect.as(Effect.annotateLogs(Effect.logError("poll died", defect), { node: name }), died)
+  },
+  (asked, name, _node, _before, intervalMs) =>
+    asked.pipe(
+      Effect.catch(({ reason }): Effect.Effect<Round> => Effect.succeed(notAnswered(reason, intervalMs))),
+      // A bug of a driver must be seen, and must not leave the node at its last status for good.
+      Effect.catchDefect((defect) =>
+        Effect.as(Effect.annotateLogs(Effect.logError("poll died", defect), { node: name }), died)
+      )
     )
-  )
-})
+)
 
 /** Who is there; undefined when the node answers but cannot tell. A node that fails now has not answered this poll. */
 const identityOf = (name: string, identify: Effect.Effect<NodeIdentity, NodeError>) =>

@@ -1,6 +1,6 @@
 /**
  * `muster check`: sweeps properties over seeds, in the simulator or (`real/RealCommand.ts`) against a running console.
- * Exit status 0 when all hold, 1 when one failed. In the simulator they take their turns, each over all workers.
+ * Exit status 0 when all hold, 1 when one failed. In the simulator each worker takes the next property.
  */
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -9,11 +9,12 @@ import type { CheckReport, PropertyReport } from "../../reports/CheckReport.ts"
 import { properties } from "../../scenarios/Properties.ts"
 import { check as sweep, pool } from "../../scenarios/Sweep.ts"
 import type { CheckOptions, Subject } from "../../scenarios/Sweep.ts"
+import * as Lanes from "../../sim/Lanes.ts"
 import type { Pool } from "../../sim/Workers.ts"
 import { counted } from "../Counted.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import * as Interruption from "../Interruption.ts"
-import * as Progress from "../Progress.ts"
+import { Progress } from "../Progress.ts"
 import * as RealCommand from "../real/RealCommand.ts"
 import * as ReportFiles from "../ReportFiles.ts"
 import { version } from "../Version.ts"
@@ -150,26 +151,35 @@ const choose = (ids: ReadonlyArray<string>, all: boolean, mutant: Option.Option<
     return yield* Effect.forEach(chosen, (id) => SweepFlags.subjectOf(id + suffix))
   })
 
-/** Adds a report for each property; ends early when it is told to stop, or cannot go on. */
+/** Adds a report for each property, in their order; ends early when it is told to stop, or cannot go on. */
 const checkAll = Effect.fnUntraced(function* (
   over: Pool,
   subjects: ReadonlyArray<Subject>,
   options: CheckOptions,
   reports: Array<PropertyReport>
 ) {
-  for (const subject of subjects) {
-    const progress = Progress.make(subject.name, reports.filter(({ status }) => status === "failed").length)
-    const startedMs = performance.now()
-    const result = yield* sweep(over, subject, { ...options, onProgress: progress.show }).pipe(
-      Effect.ensuring(Effect.sync(progress.clear)),
-      Effect.mapError(({ message }) => new ExitStatus({ status: 1, message }))
-    )
-    const report = propertyReport(subject, result, performance.now() - startedMs)
-    reports.push(report)
-    yield* tell(report)
-    if (result.ended === "stopped") return { isInterrupted: true }
-  }
-  return { isInterrupted: false }
+  const progress = new Progress()
+  let isInterrupted = false
+  yield* Lanes.forEach(over, subjects, {
+    // What is given a time has all workers for it.
+    inTurn: options.timeMs !== undefined && options.timeMs !== Infinity,
+    sweep: Effect.fnUntraced(function* (lane: Pool, subject: Subject) {
+      const startedMs = performance.now()
+      const onProgress: CheckOptions["onProgress"] = (counts) => progress.show(subject.name, counts)
+      const result = yield* sweep(lane, subject, { ...options, onProgress }).pipe(
+        Effect.ensuring(Effect.sync(() => progress.end(subject.name))),
+        Effect.mapError(({ message }) => new ExitStatus({ status: 1, message }))
+      )
+      isInterrupted ||= result.ended === "stopped"
+      return propertyReport(subject, result, performance.now() - startedMs)
+    }),
+    isLast: () => isInterrupted,
+    tell: (report: PropertyReport) => {
+      reports.push(report)
+      return tell(report)
+    }
+  })
+  return { isInterrupted }
 })
 
 const statuses = { holds: "holds ", failed: "FAILED", interrupted: "ended ", skipped: "skipped" } as const

@@ -10,7 +10,7 @@ import type { ExploreResult } from "../../scenarios/Sweep.ts"
 import { counted } from "../Counted.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import * as Interruption from "../Interruption.ts"
-import * as Progress from "../Progress.ts"
+import { type Counts, Progress } from "../Progress.ts"
 import * as SweepFlags from "./SweepFlags.ts"
 
 const runsDefault = 100_000
@@ -33,11 +33,16 @@ export const explore = Command.make("explore", flags, ({ maxRuns, preemptions, s
     const subject = yield* SweepFlags.subjectOf(scenario)
     const interruption = yield* Interruption.listen
     const over = yield* pool(workerCount)
-    const progress = Progress.make(subject.name)
+    const progress = new Progress()
     const startedMs = performance.now()
-    const options = { ...limits, seed, stop: interruption.asked, onProgress: progress.show }
+    const options = {
+      ...limits,
+      seed,
+      stop: interruption.asked,
+      onProgress: (counts: Counts) => progress.show(subject.name, counts)
+    }
     const result = yield* exploreOver(over, subject, options).pipe(
-      Effect.ensuring(Effect.sync(progress.clear)),
+      Effect.ensuring(Effect.sync(() => progress.end(subject.name))),
       Effect.mapError(({ message }) => new ExitStatus({ status: 1, message }))
     )
     const report = propertyReport(subject, result, performance.now() - startedMs)

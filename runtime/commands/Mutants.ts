@@ -9,11 +9,12 @@ import { properties } from "../../scenarios/Properties.ts"
 import type { Mutant } from "../../scenarios/Property.ts"
 import { check, pool } from "../../scenarios/Sweep.ts"
 import type { CheckOptions, Subject } from "../../scenarios/Sweep.ts"
+import * as Lanes from "../../sim/Lanes.ts"
 import type { Pool } from "../../sim/Workers.ts"
 import { counted } from "../Counted.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import * as Interruption from "../Interruption.ts"
-import * as Progress from "../Progress.ts"
+import { Progress } from "../Progress.ts"
 import * as ResultsFile from "../ResultsFile.ts"
 import { version } from "../Version.ts"
 import * as SweepFlags from "./SweepFlags.ts"
@@ -53,43 +54,56 @@ export const mutants = Command.make("mutants", flags, ({ ids, json, seeds, worke
   }).pipe(Effect.scoped)
 ).pipe(Command.withDescription("Check that each property catches its wrong versions"))
 
-/** Adds a result for each mutant of the subjects; ends early when it is told to stop, or cannot go on. */
+interface Sought {
+  readonly property: string
+  readonly mutant: Mutant
+}
+
+/** Adds a result for each mutant of the subjects, in their order; ends early when told to stop, or cannot go on. */
 const sweepAll = Effect.fnUntraced(function* (
   over: Pool,
   subjects: ReadonlyArray<Subject>,
   options: CheckOptions,
   results: Array<MutantResult>
 ) {
-  for (const { property } of subjects) {
-    for (const mutant of property.mutants) {
-      const result = yield* sweepOne(over, property.id, mutant, options)
-      if (result === undefined) return { isInterrupted: true }
+  const progress = new Progress()
+  const sought = subjects.flatMap(({ property }) =>
+    property.mutants.map((mutant): Sought => ({ property: property.id, mutant }))
+  )
+  let isInterrupted = false
+  yield* Lanes.forEach(over, sought, {
+    sweep: (lane, one) => sweepOne(lane, one, options, progress),
+    isLast: (result) => (isInterrupted ||= result === undefined),
+    tell: (result) => {
+      if (result === undefined) return Effect.void
       results.push(result)
+      return tell(result)
     }
-  }
-  return { isInterrupted: false }
+  })
+  return { isInterrupted }
 })
 
 /** Undefined when it was stopped before it was known whether the mutant is caught. */
 const sweepOne = Effect.fnUntraced(function* (
   over: Pool,
-  property: string,
-  mutant: Mutant,
-  options: CheckOptions
+  { mutant, property }: Sought,
+  options: CheckOptions,
+  progress: Progress
 ): Effect.fn.Return<MutantResult | undefined, ExitStatus> {
   const subject = yield* SweepFlags.subjectOf(`${property}+${mutant.id}`)
-  const progress = Progress.make(subject.name)
   const startedMs = performance.now()
-  const { ended, failure, runs } = yield* check(over, subject, { ...options, onProgress: progress.show }).pipe(
-    Effect.ensuring(Effect.sync(progress.clear)),
+  const onProgress: CheckOptions["onProgress"] = (counts) => progress.show(subject.name, counts)
+  const { ended, failure, runs } = yield* check(over, subject, { ...options, onProgress }).pipe(
+    Effect.ensuring(Effect.sync(() => progress.end(subject.name))),
     Effect.mapError(({ message }) => new ExitStatus({ status: 1, message }))
   )
   const caught = failure !== undefined
   if (ended === "stopped" && !caught) return undefined
   const seconds = (performance.now() - startedMs) / millisecondsPerSecond
-  yield* Console.log(
-    `${caught ? "caught" : "MISSED"} ${property} ${mutant.id} after ${counted(runs, "run")}, ` +
-      `${seconds.toFixed(2)} s: ${mutant.what}`
-  )
   return { id: mutant.id, what: mutant.what, property, caught, runs, seconds }
 })
+
+const tell = ({ caught, id, property, runs, seconds, what }: MutantResult): Effect.Effect<void> =>
+  Console.log(
+    `${caught ? "caught" : "MISSED"} ${property} ${id} after ${counted(runs, "run")}, ${seconds.toFixed(2)} s: ${what}`
+  )

@@ -1,5 +1,5 @@
 /** Everything that people and scripts do to a console at the same time, until it is gone; and what they were told. */
-import { writeFileSync } from "node:fs"
+import { renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { absent, Expected } from "./Expected.ts"
 import { type Answer, type Ask, ask, at, isDone, isUnknown } from "./Requests.ts"
@@ -153,7 +153,10 @@ const batches = async (place: Place) => {
 
 const reloads = async (place: Place) => {
   const { world } = place
-  writeFileSync(join(world.folder, "muster.toml"), world.configuration(Math.floor(world.random() * 2)))
+  // As a careful editor does it: nobody else may read a file that is half written.
+  const next = join(world.folder, "muster.toml.next")
+  writeFileSync(next, world.configuration(Math.floor(world.random() * 2)))
+  renameSync(next, join(world.folder, "muster.toml"))
   await change(place, { method: "POST", path: "/api/config/reload" })
 }
 

@@ -1,7 +1,10 @@
 /** The commands as programs of their own, against a real console with the demo fleet. */
+import { existsSync, readdirSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as RealConsole from "../../support/RealConsole.ts"
+import { temporaryFolder } from "../../support/TemporaryFolder.ts"
 
 describe("the shell commands", () => {
   it.live(
@@ -35,6 +38,21 @@ describe("the shell commands", () => {
         const { code, stderr, stdout } = yield* RealConsole.muster(["nodes", "--url", "http://127.0.0.1:1"])
         assert.deepStrictEqual([code, stdout], [1, ""])
         assert.match(stderr, /^muster: cannot reach a console at http:\/\/127\.0\.0\.1:1: [^\n]+\n$/)
+      }),
+    30_000
+  )
+
+  it.live(
+    "keep what was compiled where the user keeps such things, unless that is not wanted",
+    () =>
+      Effect.gen(function* () {
+        const [kept, refused] = [yield* temporaryFolder, yield* temporaryFolder]
+        const version = (caches: string, set = "") =>
+          RealConsole.shell(`unset NODE_COMPILE_CACHE; ${set} muster --version`, { XDG_CACHE_HOME: caches })
+        assert.deepInclude(yield* version(kept), { code: 0, stderr: "" })
+        assert.lengthOf(readdirSync(join(kept, "muster")), 1)
+        assert.deepInclude(yield* version(refused, "NODE_DISABLE_COMPILE_CACHE=1"), { code: 0, stderr: "" })
+        assert.isFalse(existsSync(join(refused, "muster")))
       }),
     30_000
   )
