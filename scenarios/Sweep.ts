@@ -84,7 +84,7 @@ export type CheckOptions = Omit<Workers.PoolCheckOptions, "leaks" | "stepsMax">
 export type CheckResult = ProgramCounts & Omit<Workers.PoolCheckResult, keyof SweepCounts>
 
 /** Of the runs of a property with a focused program, one in so many is over the whole console. */
-const wholeEvery = 16
+const wholeEvery = 24
 
 const withScope = (subject: Subject, scope: Scope): Subject => {
   const [id = "", ...rest] = subject.name.split("+")
