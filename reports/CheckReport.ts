@@ -68,7 +68,7 @@ export const PropertyReport = Schema.Struct({
   steps: Schema.Int,
   /** Virtual time of all runs together, milliseconds. */
   virtualMs: Schema.Int,
-  /** Of shards that were merged: of the one that took longest. */
+  /** From its first run to its last, others beside it. Of shards that were merged: of the slowest. */
   wallMs: Schema.Int,
   /** Of shards that were merged: of the one that saw most, as two shards may have seen the same. */
   distinctTraces: Schema.Int,
@@ -105,6 +105,8 @@ export const CheckReport = Schema.Struct({
   shard: Schema.optionalKey(Schema.String),
   /** How many shards were merged into this; absent when none were. */
   shards: Schema.optionalKey(Schema.Int),
+  /** Of the whole sweep: several properties run at the same time. Of shards that were merged: of the slowest. */
+  wallMs: Schema.Int,
   /** In the order in which they were checked; those that an interruption left out are not there. */
   properties: Schema.Array(PropertyReport)
 })

@@ -36,6 +36,7 @@ export const merge = (parts: Array.NonEmptyReadonlyArray<Part>): Result.Result<C
     return {
       ...settings,
       shards: shards.length,
+      wallMs: Math.max(...parts.map(({ report }) => report.wallMs)),
       properties: names.map((id) => mergedProperty(resultsOf(id, shards), shards.length))
     }
   })

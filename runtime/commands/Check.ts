@@ -79,6 +79,7 @@ export const check = Command.make(
       const interruption = yield* Interruption.listen
       const over = yield* pool(workerCount)
       const reports: Array<PropertyReport> = []
+      const startedMs = performance.now()
       const ended = yield* Effect.result(checkAll(over, subjects, { ...options, stop: interruption.asked }, reports))
       // Also after an error or an interruption: what was done is done.
       const report: CheckReport = {
@@ -88,6 +89,7 @@ export const check = Command.make(
         world: "sim",
         uncontrolled: [],
         ...described,
+        wallMs: Math.round(performance.now() - startedMs),
         properties: reports
       }
       yield* write(report)

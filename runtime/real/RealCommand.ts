@@ -74,6 +74,7 @@ export const run = <E, R>(given: Given, write: (report: CheckReport) => Effect.E
     const timeMs = Option.isSome(given.time) ? yield* SweepFlags.timeOf(given.time.value) : Infinity
     const interruption = yield* Interruption.listen
     const reports: Array<PropertyReport> = []
+    const startedMs = performance.now()
     const options = { seed, seeds, timeMs, stop: interruption.asked }
     for (const scenario of RealCheck.scenariosOf(ids)) {
       const made = yield* RealCheck.check(scenario, ids, options)
@@ -90,6 +91,7 @@ export const run = <E, R>(given: Given, write: (report: CheckReport) => Effect.E
       seed,
       seeds,
       strategy: "",
+      wallMs: Math.round(performance.now() - startedMs),
       properties: reports
     })
     if (reports.some(({ status }) => status === "interrupted")) return yield* interruption.end

@@ -41,7 +41,7 @@ describe("merging shards", () => {
       sometimes: { b: 3, a: 2 },
       unreached: ["c"]
     })
-    const whole = merged(part("1/2", [first]), part("2/2", [second]))
+    const whole = merged(part("1/2", [first], { wallMs: 70 }), part("2/2", [second], { wallMs: 60 }))
     const [{ traceHash, ...counted } = property("")] = whole.properties
     const { traceHash: __, ...expected } = property("P1", {
       runs: 19,
@@ -53,7 +53,7 @@ describe("merging shards", () => {
       sometimes: { a: 3, b: 3 },
       unreached: ["c"]
     })
-    assert.deepStrictEqual({ ...whole, properties: [counted] }, { ...one, shards: 2, properties: [expected] })
+    assert.deepStrictEqual({ ...whole, properties: [counted] }, { ...one, shards: 2, wallMs: 70, properties: [expected] })
     assert.match(traceHash, /^[0-9a-f]{16}$/)
   })
 

@@ -45,6 +45,7 @@ export const report = (properties: ReadonlyArray<PropertyReport>, changes: Parti
   version: "0.1.0",
   world: "sim",
   uncontrolled: [],
+  wallMs: 50,
   seed: 0,
   seeds: 20,
   strategy: "portfolio",

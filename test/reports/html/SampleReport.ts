@@ -42,6 +42,7 @@ export const sampleReport: CheckReport = {
   version: "0.1.0",
   world: "sim",
   uncontrolled: [],
+  wallMs: 50,
   seed: 0,
   seeds: 50,
   strategy: "portfolio",
