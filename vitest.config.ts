@@ -4,6 +4,11 @@ import { defineConfig } from "vitest/config"
 /** Tests against real servers and processes wait for them; on virtual time a test takes milliseconds. */
 const limits = { testTimeoutMs: 30_000, hookTimeoutMs: 30_000, teardownTimeoutMs: 10_000, workersMax: 2 } as const
 
+const elsewhere = ["test/fixtures/**", "node_modules/**", "dist/**"]
+
+/** Nearly all of it is on virtual time and leaves nothing behind, which the runs of the simulator look for themselves. */
+const parts = ["test/{core,docs,reports,scenarios,sim,tools}/**/*.test.ts"]
+
 // What V8 made of a module serves every process of the tests, which else spend half their time on loading. Coverage
 // would be less precise with it.
 if (process.env["NODE_V8_COVERAGE"] === undefined) {
@@ -12,11 +17,14 @@ if (process.env["NODE_V8_COVERAGE"] === undefined) {
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: ["test/fixtures/**", "node_modules/**", "dist/**"],
+    projects: [
+      // Loading takes longer than most of these: a process goes from one file to the next.
+      { extends: true, test: { name: "parts", include: parts, isolate: false } },
+      // A process for each file: what one leaves behind (a server, a child, a handle) does not reach the next.
+      { extends: true, test: { name: "real", include: ["test/**/*.test.ts"], exclude: [...parts, ...elsewhere] } }
+    ],
     setupFiles: ["tools/vitest.setup.ts"],
     reporters: ["default", "./tools/SkippedTests.ts"],
-    // A process for each file: what one leaves behind (a trapped global, a server, a handle) does not reach the next.
     pool: "forks",
     maxWorkers: limits.workersMax,
     testTimeout: limits.testTimeoutMs,

@@ -6,7 +6,9 @@
  */
 import { createServer } from "node:http"
 import { Socket as TcpSocket } from "node:net"
-import { NodeHttpServer as Platform, NodeHttpServerRequest, NodeWS } from "@effect/platform-node"
+import * as Platform from "@effect/platform-node/NodeHttpServer"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as NodeWS from "@effect/platform-node/NodeWS"
 import { Effect, Layer } from "effect"
 import { HttpServer, type HttpServerError, HttpServerRequest } from "effect/http"
 import { Socket } from "effect/socket"

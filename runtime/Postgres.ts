@@ -7,7 +7,7 @@
  * PostgreSQL classifies them. What begins and ends a transaction cannot be interrupted, and is given up by itself when
  * no answer comes: after a COMMIT, a `ConnectionError` leaves open whether it was done.
  */
-import { PgClient } from "@effect/sql-pg"
+import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Layer, Predicate, type Redacted, type Scope, type Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, SqlError } from "effect/sql"

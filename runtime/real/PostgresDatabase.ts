@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto"
 import { connect } from "node:net"
-import { PgClient } from "@effect/sql-pg"
+import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Redacted, type Scope } from "effect"
 import { Reactivity } from "effect/reactivity"
 import type { SqlError } from "effect/sql"

@@ -1,5 +1,5 @@
 /** Simulated secure randomness keeps the contract that the real one keeps. */
-import { NodeCrypto } from "@effect/platform-node"
+import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import { Effect } from "effect"
 import * as Sim from "../../sim/Sim.ts"
 import * as SimCrypto from "../../sim/SimCrypto.ts"

@@ -1,5 +1,5 @@
 /** The two sides of the contract of the file system: Node's in a temporary folder, and the simulated one. */
-import { NodeFileSystem } from "@effect/platform-node"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, type FileSystem, Layer, type Scope } from "effect"
 import * as Disk from "../../sim/fs/Disk.ts"
 import * as SimFileSystem from "../../sim/fs/SimFileSystem.ts"

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Fiber } from "effect"
 import { eventually, isRunning } from "../core/local/RealProcesses.ts"
 import { signal } from "../../runtime/real/MarkedProcesses.ts"

@@ -2,7 +2,7 @@
 import { readFileSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe } from "@effect/vitest"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Fiber, Layer, Redacted, Schedule, Stream } from "effect"
 import type { LogPiece } from "../../core/fleet/NodeDriver.ts"
 import * as SupervisorDriver from "../../core/supervisor/SupervisorDriver.ts"

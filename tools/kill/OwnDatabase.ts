@@ -1,5 +1,5 @@
 /** A database of PostgreSQL that is made for one run, and dropped after it. */
-import { PgClient } from "@effect/sql-pg"
+import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Redacted } from "effect"
 import { Reactivity } from "effect/reactivity"
 

@@ -1,7 +1,8 @@
 /**
  * Files with secrets: the same checks on a real disk and on the simulated one, and there with a crash at every step.
  */
-import { NodeCrypto, NodeServices } from "@effect/platform-node"
+import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, FileSystem, Layer, Path, Scope } from "effect"
 import type { SecureRandom } from "effect/crypto"

@@ -2,7 +2,7 @@
  * Runs the programs of its first argument, as JSON, under the name of its second, tells their pids on stdout once all
  * of them run, and waits to be killed.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Logger, Schema } from "effect"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
 import { ProgramConfigs } from "../../../core/local/ProgramConfig.ts"

@@ -1,6 +1,6 @@
 /** What real programs write, and on which ways: bytes that are no text, lines without an end, files, other users. */
 import { assert, describe, it } from "@effect/vitest"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Layer, Logger, Schema } from "effect"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
 import { ProgramConfigs, type ProgramConfigInput } from "../../../core/local/ProgramConfig.ts"

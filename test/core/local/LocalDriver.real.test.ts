@@ -1,6 +1,6 @@
 /** The local process manager with real processes of this machine. */
 import { assert, describe, it } from "@effect/vitest"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Clock, Effect, Exit, Layer, Logger, Schema, Scope } from "effect"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
 import { ProgramConfigs, type ProgramConfigInput } from "../../../core/local/ProgramConfig.ts"

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import type { ProgramConfigInput } from "../../../core/local/ProgramConfig.ts"
 import { killMarked, marked, newMark } from "../../../runtime/real/MarkedProcesses.ts"

@@ -1,7 +1,7 @@
 import { truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Redacted } from "effect"
 import * as TlsMaterial from "../../../core/supervisor/TlsMaterial.ts"
 import { temporaryFolder } from "../../support/TemporaryFolder.ts"

@@ -1,5 +1,5 @@
 /** A console for the commands to talk to: the real API on a real port, over services that a test makes up. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, Layer, Result, type Scope } from "effect"
 import { Command } from "effect/cli"
 import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"

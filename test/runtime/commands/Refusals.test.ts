@@ -1,7 +1,7 @@
 /** What the commands of the simulator refuse, before they do anything, and how they say it. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result, Schema } from "effect"
 import { Command } from "effect/cli"

@@ -1,5 +1,6 @@
 /** Runs the demo fleet, tells the pids of its programs on stdout and waits to be killed. */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Logger } from "effect"
 import * as LocalDriver from "../../../core/local/LocalDriver.ts"
 import * as NodeHostProcesses from "../../../runtime/NodeHostProcesses.ts"
