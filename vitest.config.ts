@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
-/** Tests against real servers and processes wait for them; on virtual time a test takes milliseconds. */
-const limits = { testTimeoutMs: 30_000, hookTimeoutMs: 30_000, teardownTimeoutMs: 10_000, workersMax: 2 } as const
+/** Tests against real servers and processes wait for them, so there is one worker more than CI has cores. */
+const limits = { testTimeoutMs: 30_000, hookTimeoutMs: 30_000, teardownTimeoutMs: 10_000, workersMax: 3 } as const
 
 const elsewhere = ["test/fixtures/**", "node_modules/**", "dist/**"]
 
-/** Nearly all of it is on virtual time and leaves nothing behind, which the runs of the simulator look for themselves. */
+/** Nearly all of them run on virtual time, and leave nothing behind. */
 const parts = ["test/{core,docs,reports,scenarios,sim,tools}/**/*.test.ts"]
 
 // What V8 made of a module serves every process of the tests, which else spend half their time on loading. Coverage

@@ -53,7 +53,8 @@ describe("merging shards", () => {
       sometimes: { a: 3, b: 3 },
       unreached: ["c"]
     })
-    assert.deepStrictEqual({ ...whole, properties: [counted] }, { ...one, shards: 2, wallMs: 70, properties: [expected] })
+    const changed = { shards: 2, wallMs: 70, properties: [expected] }
+    assert.deepStrictEqual({ ...whole, properties: [counted] }, { ...one, ...changed })
     assert.match(traceHash, /^[0-9a-f]{16}$/)
   })
 

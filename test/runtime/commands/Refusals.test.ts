@@ -112,7 +112,7 @@ describe("muster replay", () => {
         format: 4,
         world: "sim",
         uncontrolled: [],
-  wallMs: 50,
+        wallMs: 50,
         version: "test",
         seed: 0,
         strategy: "portfolio",

@@ -1,4 +1,4 @@
-/** No false alarm: every correct twin of a bug ends well in many runs, at night in 10,000, and leaves nothing running. */
+/** No false alarm: every correct twin of a bug ends well in many runs, and leaves nothing running. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Sim from "../../../sim/Sim.ts"
 import { bugs, deepBugs } from "./Bugs.ts"
