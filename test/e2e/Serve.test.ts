@@ -219,7 +219,8 @@ describe("muster serve that cannot start", () => {
   it.live("says which port is in use, and starts no program", () =>
     Effect.gen(function* () {
       const port = yield* takenPort
-      const { code, stderr, stdout } = yield* muster(["serve"], { MUSTER_SERVER_PORT: String(port) })
+      const env = { MUSTER_SERVER_PORT: String(port), MUSTER_DATABASE_URL: "sqlite::memory:" }
+      const { code, stderr, stdout } = yield* muster(["serve"], env)
       assert.strictEqual(code, 1)
       assert.match(stderr, new RegExp(`^muster: cannot listen on 127\\.0\\.0\\.1:${port}: the port is in use[^\n]*\n$`))
       // Each program logs its first step.
