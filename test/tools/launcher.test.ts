@@ -29,7 +29,7 @@ for (const name of ["SIGTERM", "SIGINT"] as const) {
   process.on(name, () => { writeFileSync(${JSON.stringify(file)}, name); process.exit(7) })
 }
 setInterval(() => {}, 1000)
-writeFileSync(${JSON.stringify(`${file}.up`)}, "")
+writeFileSync(${JSON.stringify(`${file}.up`)}, "up")
 `
 
 /** A Node that claims to be old until it has handed over. */
@@ -67,9 +67,11 @@ const told = (stdout: string) => Schema.decodeUnknownSync(Told)(stdout)
 
 /** Waits for a file of another process, for at most ten seconds. */
 const appears = (file: string) =>
-  Effect.suspend(() =>
-    existsSync(file) ? Effect.succeed(readFileSync(file, "utf8")) : Effect.fail(`no ${file}`)
-  ).pipe(Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ times: 500 }))))
+  Effect.suspend(() => {
+    // One that is being written is empty at first.
+    const text = existsSync(file) ? readFileSync(file, "utf8") : ""
+    return text === "" ? Effect.fail(`no ${file}`) : Effect.succeed(text)
+  }).pipe(Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ times: 500 }))))
 
 describe("launcher", () => {
   it.live("runs the source in the repository, with arguments and exit status", () =>
