@@ -88,7 +88,7 @@ export const examine = <A, E>(
   if (report.unstable !== undefined || first.traceHash !== report.traceHash) {
     const found = unstable(report.message, first, again())
     const picture = pictureOf(found)
-    return { ...found, run, shrunk: undefined, candidates: 0, minimal: false, story: "", picture }
+    return { ...found, run, shrunk: undefined, candidates: 0, minimal: false, story: `=> ${found.message}`, picture }
   }
   const shrunk = options.shrink === false ? undefined : shrink(program, first, runOptions(options))
   return {

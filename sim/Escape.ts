@@ -6,7 +6,9 @@
  * replayed. Calls by Node's own internals (a write to the console, say) go through.
  *
  * Not trapped: code that took a global into a variable before the run, `await` on a native promise outside of any
- * Effect (nothing can observe it), and `node:` modules. Such a run shows as a deadlock or as a replay that differs.
+ * Effect (nothing can observe it), `node:` modules, and what is rarer than the list below (`process.nextTick`,
+ * `process.hrtime`, `AbortSignal.timeout`, `MessageChannel`, `Atomics.wait`). Such a run shows as a deadlock or as a
+ * replay that differs.
  */
 
 /** The first call that left the simulated world. */
@@ -24,13 +26,20 @@ export class EscapeError extends Error {
   override readonly name = "EscapeError"
 }
 
-type Anything = (...args: ReadonlyArray<never>) => unknown
+/** Notes a call from within the program, and tells whether it is one. */
+type Caught = (api: string, instead: string) => boolean
+
+type Anything = (...args: ReadonlyArray<unknown>) => unknown
 
 interface Trap {
   readonly owner: object
   readonly key: string
   readonly api: string
   readonly instead: string
+  /** Instead of the real one, for calls that go through: made for each run. */
+  readonly makeOwn?: () => Anything
+  /** Done with the receiver of a call that is refused. */
+  readonly refused?: (real: Anything, self: unknown) => void
 }
 
 const timers = "use Effect.sleep, Effect.timeout or a Schedule"
@@ -38,8 +47,23 @@ const promises = "use an Effect; wrap foreign promises in a service that the sim
 const clock = "use Clock.currentTimeMillis or DateTime.now"
 const random = "use Effect's Random"
 
+/** Effect hashes what has no hash of its own by a random number, which decides the order in a hash set. */
+const identityHash = /\/effect\/(?:dist|src)\/Hash\./
+
+/** The same numbers in each run, spread by the golden ratio. */
+const makeNumbers = () => {
+  let drawn = 0
+  return () => (Math.imul(++drawn, 0x9e3779b1) >>> 0) / 2 ** 32
+}
+
+/** Nobody waits for it any more; Node would end the process if it fails. */
+const handle: Trap["refused"] = (then, promise) => {
+  const nothing = () => {}
+  Reflect.apply(then, promise, [nothing, nothing])
+}
+
 const traps: ReadonlyArray<Trap> = [
-  { owner: Math, key: "random", api: "Math.random", instead: random },
+  { owner: Math, key: "random", api: "Math.random", instead: random, makeOwn: makeNumbers },
   { owner: Date, key: "now", api: "Date.now", instead: clock },
   { owner: performance, key: "now", api: "performance.now", instead: "use Clock.monotonicTimeNanos" },
   { owner: globalThis, key: "setTimeout", api: "setTimeout", instead: timers },
@@ -47,7 +71,7 @@ const traps: ReadonlyArray<Trap> = [
   { owner: globalThis, key: "setImmediate", api: "setImmediate", instead: "use Effect.yieldNow" },
   { owner: globalThis, key: "queueMicrotask", api: "queueMicrotask", instead: "use Effect.yieldNow" },
   { owner: globalThis, key: "fetch", api: "fetch", instead: "use HttpClient" },
-  { owner: Promise.prototype, key: "then", api: "a promise", instead: promises },
+  { owner: Promise.prototype, key: "then", api: "a promise", instead: promises, refused: handle },
   { owner: crypto, key: "getRandomValues", api: "crypto.getRandomValues", instead: random },
   { owner: crypto, key: "randomUUID", api: "crypto.randomUUID", instead: random }
 ]
@@ -66,11 +90,10 @@ export const trapped = <A>(
   fiberInCharge: () => string
 ): { readonly value: A; readonly escape: Escape | undefined } => {
   let escape: Escape | undefined
-  const caught = (api: string, instead: string): boolean => {
+  const caught: Caught = (api, instead) => {
     const frames = callerFrames()
     if (frames[0] === undefined || frames[0].includes("node:internal")) return false
-    // Effect hashes functions by identity with Math.random; the value never reaches a program.
-    if (api === "Math.random" && frames[0].includes("/node_modules/effect/")) return false
+    if (api === "Math.random" && identityHash.test(frames[0])) return false
     escape ??= { api, instead, place: frames.find((frame) => !isInternal(frame)) ?? fiberInCharge() }
     return true
   }
@@ -91,13 +114,15 @@ export const describeEscape = (escape: Escape): string =>
   `the program left the simulated world through ${escape.api}` +
   `${escape.place === "" ? "" : ` at ${escape.place}`}: ${escape.instead}`
 
-const install = (trap: Trap, caught: (api: string, instead: string) => boolean): Original => {
+const install = (trap: Trap, caught: Caught): Original => {
   const descriptor = Object.getOwnPropertyDescriptor(trap.owner, trap.key)
   const real: unknown = Reflect.get(trap.owner, trap.key)
   if (isFunction(real)) {
-    const value = function (this: unknown, ...args: ReadonlyArray<never>): unknown {
-      if (caught(trap.api, trap.instead)) throw new EscapeError(`${trap.api} during a simulated run: ${trap.instead}`)
-      return Reflect.apply(real, this, args)
+    const passed = trap.makeOwn?.() ?? real
+    const value = function (this: unknown, ...args: ReadonlyArray<unknown>): unknown {
+      if (!caught(trap.api, trap.instead)) return Reflect.apply(passed, this, args)
+      trap.refused?.(real, this)
+      throw new EscapeError(`${trap.api} during a simulated run: ${trap.instead}`)
     }
     Object.defineProperty(trap.owner, trap.key, { value, configurable: true, writable: true, enumerable: false })
   }
@@ -110,7 +135,7 @@ const restore = ({ trap, descriptor }: Original): void => {
 }
 
 /** `new Date(x)` is a calculation and stays; `new Date()` and `Date()` read the machine's clock. */
-const trapDate = (real: DateConstructor, caught: (api: string, instead: string) => boolean): DateConstructor =>
+const trapDate = (real: DateConstructor, caught: Caught): DateConstructor =>
   new Proxy(real, {
     construct: (target, args, newTarget) => {
       if (args.length === 0 && caught("new Date()", clock))
@@ -149,11 +174,13 @@ const callerFrames = (): ReadonlyArray<string> => {
 /** This file and the kernel's as they stand in frames, without their endings: they are built to JavaScript too. */
 const ownFile = import.meta.url.replace(/\.[^./]+$/, ".")
 const kernelFile = ownFile.replace(/[^/]+$/, "Kernel.")
+const tracerFile = ownFile.replace(/[^/]+$/, "SimTracer.")
 
 const isInternal = (frame: string): boolean =>
   frame.includes("/node_modules/effect/") ||
   frame.includes("node:") ||
   frame.includes(kernelFile) ||
+  frame.includes(tracerFile) ||
   frame.startsWith("Reflect.") ||
   frame.startsWith("new Promise") ||
   frame.includes("(<anonymous>)")

@@ -33,7 +33,7 @@ export const notingSemaphores = <A>(
   const noting = function (this: object, ...args: ReadonlyArray<never>): unknown {
     if (!known.has(this)) {
       known.add(this)
-      semaphores.push({ semaphore: this, maker: maker() })
+      if (!isThrownAway()) semaphores.push({ semaphore: this, maker: maker() })
     }
     return Reflect.apply(original, this, args)
   }
@@ -44,6 +44,18 @@ export const notingSemaphores = <A>(
     Reflect.defineProperty(prototype, key, { value: original, configurable: true, writable: true })
   }
 }
+
+/** Effect's channels and pools drop semaphores of theirs with permits taken: nobody waits for those. */
+const isThrownAway = (): boolean => {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = framesToMaker
+  const stack = new Error().stack ?? ""
+  Error.stackTraceLimit = limit
+  return /\/effect\/(?:dist|src)\/(?:Channel|Pool)\./.test(stack)
+}
+
+/** This function, the wrapper, the constructor with its fields, `makeUnsafe`, and who called it. */
+const framesToMaker = 6
 
 /** What is still taken, in words; the semaphores of hosts that crashed do not count. */
 export const takenPermits = (

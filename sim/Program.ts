@@ -65,8 +65,9 @@ export const eventually = <A, E, R>(options: {
     const withinMs = Duration.toMillis(options.within)
     const startNs = yield* Clock.monotonicTimeNanos
     for (;;) {
-      const atMs = Number((yield* Clock.monotonicTimeNanos) - startNs) / nanosPerMilli
       const value = yield* options.look
+      // The look itself may have waited until it is too late.
+      const atMs = Number((yield* Clock.monotonicTimeNanos) - startNs) / nanosPerMilli
       if (options.until(value) && atMs <= withinMs) return value
       if (atMs >= withinMs) {
         const message = `not within ${withinMs} ms: ${options.what}; last seen: ${describeError(value)}`

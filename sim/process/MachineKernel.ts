@@ -25,6 +25,8 @@ export class MachineKernel implements System {
   readonly table: ProcessTable
   private readonly scope: Scope.Scope
   private readonly hosts = new Set<Host>()
+  /** Gone hosts, of whose processes some are not. */
+  private readonly left = new Set<Host>()
   private readonly news = new Map<Entry, (ending: Ending) => void>()
   private readonly bell = new Waiters()
   /** What the fiber has to look after. */
@@ -67,6 +69,8 @@ export class MachineKernel implements System {
   detach(host: Host): void {
     this.whole(() => {
       this.hosts.delete(host)
+      this.left.add(host)
+      this.releaseGone(host)
       for (const close of host.closes) close()
       for (const entry of this.table.all()) if (entry.ppid === host.pid) this.news.delete(entry)
       this.table.orphan(host.pid)
@@ -85,6 +89,7 @@ export class MachineKernel implements System {
       this.context.tell(what, { kind: "fault" })
       host.crashed = true
       for (const release of host.groups.values()) release()
+      host.groups.clear()
       this.detach(host)
     }
   }
@@ -170,14 +175,18 @@ export class MachineKernel implements System {
 
   private noteDepartures(): void {
     this.departed = false
-    for (const host of this.hosts) {
-      for (const [leader, release] of host.groups) {
-        if (this.table.get(leader.pid) !== undefined || this.table.hasGroup(leader.pid)) continue
-        host.groups.delete(leader)
-        release()
-      }
-    }
+    for (const host of [...this.hosts, ...this.left]) this.releaseGone(host)
     this.departures.wake()
+  }
+
+  /** Processes that are gone are held by nobody. */
+  private releaseGone(host: Host): void {
+    for (const [leader, release] of host.groups) {
+      if (this.table.get(leader.pid) !== undefined || this.table.hasGroup(leader.pid)) continue
+      host.groups.delete(leader)
+      release()
+    }
+    if (host.groups.size === 0) this.left.delete(host)
   }
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
-import { Effect, Fiber, Layer, Schema } from "effect"
+import { Effect, Exit, Fiber, HashSet, Layer, Random, Schema } from "effect"
 import { HttpClient, HttpRouter, HttpServer } from "effect/http"
 import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { trapped } from "../../sim/Escape.ts"
@@ -63,6 +63,48 @@ describe("an escape", () => {
     )
     assert.strictEqual(outcome, "escaped")
     assert.match(message, /through a promise at fiber 1 in ask/)
+  })
+
+  it("by a promise is told alike in a recorded run", () => {
+    const ask = Effect.withSpan(
+      Effect.promise(() => Promise.resolve(1)),
+      "ask"
+    )
+    for (const record of [false, true]) {
+      assert.match(Sim.run(ask, { record }).message, /through a promise at fiber 0 in ask/)
+    }
+  })
+
+  it("by a promise that fails leaves nothing that would end the process", async () => {
+    const rejections: Array<unknown> = []
+    const note = (reason: unknown) => void rejections.push(reason)
+    process.on("unhandledRejection", note)
+    for (const make of [() => Promise.reject(new Error("no")), () => Promise.all([1, 2])]) {
+      assert.strictEqual(Sim.run(Effect.tryPromise(make)).outcome, "escaped")
+    }
+    // Node tells of them when it has done all else.
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off("unhandledRejection", note)
+    assert.deepStrictEqual(rejections, [])
+  })
+
+  it("is the default randomness of Effect, in a runtime of the program's own", () => {
+    const nested = Effect.sync(() => Effect.runSync(Random.nextIntBetween(0, 1_000)))
+    assert.match(Sim.run(nested).message, /through Math\.random at .*Escape\.test\.ts/)
+  })
+
+  it("is no hash set of functions, whose order is the same in each run", () => {
+    const orders = [1, 2, 3].map(() => {
+      const { exit } = Sim.run(
+        Effect.sync(() => {
+          const made = Array.from({ length: 10 }, (_, i) => () => i)
+          return Array.from(HashSet.fromIterable(made), (get) => get()).join()
+        })
+      )
+      return exit !== undefined && Exit.isSuccess(exit) ? exit.value : "none"
+    })
+    assert.strictEqual(new Set(orders).size, 1)
+    assert.include(orders[0], "9")
   })
 
   it("is no calculation with a date", () => {

@@ -269,6 +269,12 @@ describe("eventually", () => {
     assert.isTrue(error instanceof Sim.NotInTime)
   })
 
+  it("takes nothing that a look has waited for until it was too late", () => {
+    const look = Effect.as(Effect.sleep("1 hour"), "up")
+    const program = Sim.eventually({ what: "it is up", within: "5 seconds", look, until: (seen) => seen === "up" })
+    assert.strictEqual(Sim.run(program).message, "failed: not within 5000 ms: it is up; last seen: up")
+  })
+
   it("looks at once, and passes on the failure of a look", () => {
     const at0 = Sim.run(Sim.eventually({ what: "", within: 0, look: Effect.succeed(1), until: () => true }))
     assert.deepStrictEqual([at0.exit, at0.virtualMs], [Exit.succeed(1), 0])

@@ -4,6 +4,8 @@ import { Clock, Duration, Effect, Exit, Fiber, PlatformError, Scope, Stream } fr
 import { ChildProcess } from "effect/process"
 import * as Machine from "../../../sim/process/Machine.ts"
 import type { ProcessPoint } from "../../../sim/process/System.ts"
+import { program } from "../../../sim/process/Behaviour.ts"
+import * as SimProcesses from "../../../sim/process/SimProcesses.ts"
 import { pass, type Verdict, withChance } from "../../../sim/Rules.ts"
 import * as Sim from "../../../sim/Sim.ts"
 import * as WallClock from "../../../sim/WallClock.ts"
@@ -275,6 +277,18 @@ describe("what a child holds", () => {
   it("is given back when nothing of its group is left", () => {
     const ended = Effect.asVoid(Effect.scoped(command("family")))
     assert.deepStrictEqual(held(ended, { family: { children: [{}, {}] } }), [])
+  })
+
+  it("is given back also when the spawner goes at the same moment, or before it", () => {
+    const layer = SimProcesses.layer
+    const { failure } = Sim.check(
+      Effect.gen(function* () {
+        yield* Effect.provide(Effect.scoped(command("family")), layer)
+        yield* Effect.sleep(10)
+      }).pipe(Effect.provide(Machine.layer({ programs: { family: program({}) } }))),
+      { runs: 50, leaks: "fail" }
+    )
+    assert.isUndefined(failure?.message)
   })
 
   it("is a leak when the scope is never closed, or ends without the group", () => {
