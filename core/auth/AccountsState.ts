@@ -5,7 +5,7 @@
  * disagree about what it does. Whether it may be made is decided before, on the state that it is applied to.
  */
 import { Equal, HashMap, Option, type Redacted } from "effect"
-import type { Limits, Role } from "../domain/Access.ts"
+import { isUnlimited, type Limits, type Role } from "../domain/Access.ts"
 
 export interface User {
   readonly id: string
@@ -173,7 +173,11 @@ export const tokenByDigest = (state: AccountsState, digest: string): ApiToken | 
 
 /** Whether somebody else could administer the console without this user. */
 export const hasOtherAdmin = (state: AccountsState, id: string): boolean =>
-  HashMap.some(state.users, (user) => user.id !== id && user.role === "admin" && !user.disabled)
+  HashMap.some(state.users, (user) => user.id !== id && isFullAdmin(user))
+
+/** May do everything: one with limits hands out no rights. */
+export const isFullAdmin = ({ disabled, limits, role }: Pick<User, "disabled" | "limits" | "role">): boolean =>
+  role === "admin" && !disabled && isUnlimited({ limits: [limits] })
 
 // Changes ---------------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ import {
   type ApiToken,
   apply,
   hasOtherAdmin,
+  isFullAdmin,
   tokenById,
   type User,
   userById,
@@ -56,8 +57,7 @@ export const create =
     return Result.succeed({ changes: [{ _tag: "UserAdded", user }], answer: userView(user) })
   }
 
-const isLastAdmin = (state: AccountsState, { disabled, id, role }: User): boolean =>
-  role === "admin" && !disabled && !hasOtherAdmin(state, id)
+const isLastAdmin = (state: AccountsState, user: User): boolean => isFullAdmin(user) && !hasOtherAdmin(state, user.id)
 
 /** A new password, and being disabled, ends the sessions of the user; the former but the one that is kept. */
 export const change =
@@ -68,8 +68,8 @@ export const change =
   ) =>
   (state: AccountsState): Result.Result<Decision<UserView>, UnknownUser | LastAdmin> =>
     Result.flatMap(find(state, username), (user) => {
-      const isDemoted = disabled === true || (role !== undefined && role !== "admin")
-      if (isDemoted && isLastAdmin(state, user)) return Result.fail(new LastAdmin({ username }))
+      const asked = { disabled: disabled ?? user.disabled, limits: limits ?? user.limits, role: role ?? user.role }
+      if (isLastAdmin(state, user) && !isFullAdmin(asked)) return Result.fail(new LastAdmin({ username }))
       const to: UserPatch = {
         ...(passwordHash === undefined ? {} : { passwordHash }),
         ...(role === undefined ? {} : { role }),

@@ -241,12 +241,14 @@ describe("Accounts, rights", () => {
         const accounts = yield* startConsole()
         yield* addUser(accounts, "ada", "admin")
         yield* accounts.changeUser("ada", { disabled: true })
-        for (const change of [{ disabled: true }, { role: "viewer" }] as const) {
+        yield* accounts.changeUser("ada", { disabled: false, limits: { nodes: ["web-*"] } })
+        // One with limits hands out no rights: nobody could give them back.
+        for (const change of [{ disabled: true }, { role: "viewer" }, { limits: { programs: ["web"] } }] as const) {
           assert.strictEqual(yield* verdict(accounts.changeUser("admin", change)), "LastAdmin")
         }
         assert.strictEqual(yield* verdict(accounts.removeUser("admin")), "LastAdmin")
         assert.strictEqual(yield* verdict(accounts.changeUser("admin", { role: "admin" })), "in")
-        yield* accounts.changeUser("ada", { disabled: false })
+        yield* accounts.changeUser("ada", { limits: {} })
         assert.strictEqual(yield* verdict(accounts.removeUser("admin")), "in")
       })
     ))
