@@ -11,9 +11,9 @@ import { SqlClient } from "effect/sql"
 import { SecureFiles } from "../../core/files/SecureFiles.ts"
 import { migrate } from "../../core/storage/Migrate.ts"
 import * as NodeSqlite from "../NodeSqlite.ts"
-import { BackupError, failed } from "./BackupError.ts"
+import { BackupError, failed, refused } from "./BackupError.ts"
 import { copyRows, type Counts, countRows } from "./CopyRows.ts"
-import { nameOf, openToRead } from "./DatabaseAt.ts"
+import { isPartOf, nameOf, openToRead } from "./DatabaseAt.ts"
 import { migrationsTo, tablesOf, type Tables, versionIn } from "./Tables.ts"
 
 export interface BackupOptions {
@@ -35,12 +35,13 @@ export const backup = Effect.fn("backup")(
   function* ({ file, force, url }: BackupOptions) {
     const files = yield* SecureFiles
     const from = yield* openToRead(url)
+    const target = resolve(file)
+    if (isPartOf(url, target)) return yield* refused(`${target} is of the database itself: name another file`)
     return yield* inOneMoment(
       from,
       Effect.gen(function* () {
         const version = yield* Effect.provideService(versionIn(nameOf(url)), SqlClient.SqlClient, from)
         const tables = yield* tablesOf(version)
-        const target = resolve(file)
         return yield* files.fill(target, { mode: backupMode, overwrite: force }, (path) => make(from, path, tables))
       })
     )

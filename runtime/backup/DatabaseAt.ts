@@ -1,5 +1,5 @@
 /** The database of a configuration, opened for one command: for reading, or for nobody else. */
-import { existsSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import { resolve } from "node:path"
 import { Context, Effect, Layer, Redacted, Result, type Scope } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
@@ -40,6 +40,15 @@ const postgres = (url: Redacted.Redacted) =>
 export const nameOf = (url: Redacted.Redacted): string => {
   const parsed = Result.getOrThrow(parseDatabaseUrl(Redacted.value(url)))
   return parsed._tag === "File" ? resolve(parsed.path) : "the PostgreSQL database"
+}
+
+/** Whether the file, under whatever name, is one of those that make up this database. */
+export const isPartOf = (url: Redacted.Redacted, file: string): boolean => {
+  const given = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return ["", "-wal", "-shm", "-journal"].some((ending) => {
+    const own = statSync(nameOf(url) + ending, { bigint: true, throwIfNoEntry: false })
+    return own !== undefined && own.dev === given?.dev && own.ino === given.ino
+  })
 }
 
 const usable = (url: Redacted.Redacted) =>

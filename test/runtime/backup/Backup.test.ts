@@ -1,6 +1,6 @@
 /** Backups of both kinds of database into both, and what must never happen to either. Uses the real clock and disk. */
-import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { basename, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Effect, Redacted, type Scope } from "effect"
@@ -196,6 +196,21 @@ describe("a backup", () => {
       assert.strictEqual(readFileSync(file, "utf8"), "precious")
       yield* backUp(folder, { url, file, force: true })
       assert.strictEqual(readFileSync(file).subarray(0, 15).toString(), "SQLite format 3")
+    })
+  )
+
+  it.live("never replaces the database itself, by whatever name", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const url = sqliteIn(folder)
+      yield* filled(url)
+      const before = readFileSync(join(folder, "muster.db"))
+      symlinkSync(join(folder, "muster.db"), join(folder, "link"))
+      for (const name of ["muster.db", "link", "../" + basename(folder) + "/muster.db"]) {
+        const reason = yield* reasonOf(backUp(folder, { url, file: `${folder}/${name}`, force: true }))
+        assert.match(reason, /^Refused: .* is of the database itself: name another file$/)
+      }
+      assert.deepStrictEqual(readFileSync(join(folder, "muster.db")), before)
     })
   )
 
