@@ -1,7 +1,7 @@
 /** Endpoints about the configuration of the console, for administrators. */
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { ConfigOverview, ReloadReport } from "../config/Settings.ts"
-import { accessErrors, ConfigInvalid, Internal } from "./ErrorBody.ts"
+import { accessErrors, ConfigInvalid, Internal, InvalidRequest } from "./ErrorBody.ts"
 import { RouteAccess } from "./RouteAccess.ts"
 
 export class ConfigApi extends HttpApiGroup.make("config")
@@ -15,7 +15,7 @@ export class ConfigApi extends HttpApiGroup.make("config")
       ),
     HttpApiEndpoint.post("reload", "/config/reload", {
       success: ReloadReport,
-      error: [...accessErrors, ConfigInvalid, Internal]
+      error: [...accessErrors, InvalidRequest, ConfigInvalid, Internal]
     })
       .annotate(OpenApi.Summary, "Load the configuration again")
       .annotate(

@@ -4,6 +4,7 @@ import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { authenticated } from "./Authentication.ts"
 import type { AuthenticationOptions } from "./Authentication.ts"
 import { checkedBodies } from "./BodyChecks.ts"
+import { checkedQueries } from "./QueryChecks.ts"
 import { cors } from "./Cors.ts"
 import type { CorsOptions } from "./Cors.ts"
 import { answered, recovered } from "./ErrorMiddleware.ts"
@@ -29,13 +30,13 @@ const nothing: Around = (app) => app
 /**
  * Whatever is answered, refusals and errors included, has the id, the security headers and those of CORS. Errors become
  * answers within the audit, which sees how each attempt ended; and once more around it, should it fail by itself.
- * Bodies are looked at after the authentication, so that the same credentials have the same verdict whatever is sent
+ * Queries and bodies are looked at after the authentication, so that the same credentials have the same verdict whatever is sent
  * with them.
  */
 export const middleware = <E, R>(
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
   { audit = nothing, budget = nothing, measure = nothing, ...options }: MiddlewareOptions
 ) => {
-  const routes = authenticated(checkedBodies(app), options)
+  const routes = authenticated(checkedQueries(checkedBodies(app)), options)
   return answered(measure(securityHeaders(recovered(audit(cors(recovered(budget(routes)), options))))), options)
 }

@@ -44,6 +44,8 @@ export interface Route {
   readonly isApi: boolean
   /** It reads a body, which is JSON. */
   readonly hasBody: boolean
+  /** False for an action without a query of its own; to a look one does no harm. */
+  readonly takesQuery: boolean
 }
 
 /** `:name` stands for one segment. Escapes nothing: the paths hold letters, `/`, `.` and `:name` alone. */
@@ -59,7 +61,7 @@ const route = (of: Omit<Route, "pattern" | "params">): Route => ({
 })
 
 const beside = (name: string, path: string, access: Access): Route =>
-  route({ name, method: "GET", path, access, isApi: false, hasBody: false })
+  route({ name, method: "GET", path, access, isApi: false, hasBody: false, takesQuery: true })
 
 const collectRoutes = (): ReadonlyArray<Route> => {
   const found: Array<Route> = [
@@ -78,7 +80,8 @@ const collectRoutes = (): ReadonlyArray<Route> => {
           path: endpoint.path,
           access: Context.get(mergedAnnotations, RouteAccess),
           isApi: true,
-          hasBody: endpoint.payload.size > 0
+          hasBody: endpoint.payload.size > 0,
+          takesQuery: endpoint.method === "GET" || endpoint.query !== undefined
         })
       )
     }

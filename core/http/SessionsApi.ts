@@ -102,7 +102,7 @@ export class SessionsApi extends HttpApiGroup.make("auth")
       ),
     HttpApiEndpoint.post("logout", "/auth/logout", {
       success: done,
-      error: [...accessErrors, Internal, DatabaseTimeout]
+      error: [...accessErrors, InvalidRequest, Internal, DatabaseTimeout]
     })
       .annotate(RouteAccess, "viewer")
       .annotate(OpenApi.Summary, "End the session of this request")
@@ -128,7 +128,7 @@ export class SessionsApi extends HttpApiGroup.make("auth")
       .annotate(OpenApi.Description, "Asks for the present one. Other sessions of the user end."),
     HttpApiEndpoint.post("ticket", "/auth/ticket", {
       success: Ticket,
-      error: [...accessErrors, AccountConflict, Internal]
+      error: [...accessErrors, InvalidRequest, AccountConflict, Internal]
     })
       .annotate(RouteAccess, "viewer")
       .annotate(OpenApi.Summary, "A ticket for one WebSocket")

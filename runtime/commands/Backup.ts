@@ -3,6 +3,7 @@ import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import * as Backup from "../backup/Backup.ts"
 import type { Counts } from "../backup/CopyRows.ts"
+import { nameOf } from "../backup/DatabaseAt.ts"
 import * as Restore from "../backup/Restore.ts"
 import { counted } from "../Counted.ts"
 import * as NodeSecureFiles from "../NodeSecureFiles.ts"
@@ -60,7 +61,8 @@ export const restore = Command.make(
         Effect.catchTag(["BackupError", "SecureFileError"], (error) => Effect.fail(ended(error)))
       )
       yield* Console.log(
-        `restored ${summary(counts)}, from tables of version ${version}; everybody has to log in again`
+        `${printable(nameOf(database.url))}: restored ${summary(counts)}, from tables of version ${version}; ` +
+          "everybody has to log in again"
       )
     })
 ).pipe(Command.withDescription("Bring back a backup, while no console runs"))

@@ -67,6 +67,7 @@ export const password = Command.make("password", { name, config: configFlag }, (
     const hash = yield* Effect.flatMap(Secrets, (secrets) => secrets.hashPassword(next))
     const { isDisabled, role } = yield* Effect.mapError(set({ url: database.url, username, hash }), ended)
     const more = isDisabled ? "; the user is disabled, and stays so: an administrator can enable it" : ""
-    yield* Console.log(`${printable(username)}, ${role}: has a new password, and no session any more${more}`)
+    const where = printable(nameOf(database.url))
+    yield* Console.log(`${printable(username)}, ${role}: has a new password, and no session any more${more} (${where})`)
   }).pipe(Effect.provide(NodeSecrets.layer))
 ).pipe(Command.withDescription("Set a password in the database itself, for who is locked out"))

@@ -232,6 +232,22 @@ describe("a batch", () => {
     })
   )
 
+  it.effect("is refused for a field in its query, which would be passed over", () =>
+    Effect.gen(function* () {
+      const http = yield* client({ batches: { submit: () => Effect.die("must not be asked") } })
+      const { status, text } = yield* ask(http, "/api/batches?dry_run=true&x", post(request))
+      const { code, details, message } = decodeError(text)
+      assert.deepStrictEqual([status, code], [400, "invalid_request"])
+      assert.strictEqual(message, "invalid query: query.dry_run, query.x")
+      assert.deepStrictEqual(details, {
+        fields: [
+          { field: "query.dry_run", message: "there is no query here" },
+          { field: "query.x", message: "there is no query here" }
+        ]
+      })
+    })
+  )
+
   it.effect("is listed without its items, looked at with them, and cancelled", () =>
     Effect.gen(function* () {
       const http = yield* client({
