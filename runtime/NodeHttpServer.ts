@@ -23,7 +23,15 @@ export interface NodeHttpServerOptions {
   readonly gracefulShutdownTimeoutMs: number
   /** Larger frames end the connection. */
   readonly frameBytesMax: number
+  /** A request that has not come whole by then is answered 408, and its connection closed. Default 20 s. */
+  readonly requestTimeoutMs?: number
 }
+
+/** Whoever sends a body byte by byte holds a place among the requests, which are bounded. */
+const requestTimeoutMsDefault = 20_000
+
+/** How often Node looks for those, at least: four times in the time that they have. */
+const looksInTimeout = 4
 
 /**
  * After a close frame the client has so long to answer it and to read what was sent before; then its connection is cut
@@ -45,7 +53,12 @@ export const layer = (options: NodeHttpServerOptions): Layer.Layer<HttpServer.Ht
         closeTimeout: closeTimeoutMs,
         WebSocket: tellsOfClosing(frames)
       }
-      const http = createServer()
+      const requestTimeout = options.requestTimeoutMs ?? requestTimeoutMsDefault
+      const http = createServer({
+        requestTimeout,
+        headersTimeout: requestTimeout,
+        connectionsCheckingInterval: requestTimeout / looksInTimeout
+      })
       const handOn = EarlyRequests.keep(http)
       const server = yield* Platform.make(() => http, {
         host: options.host,
