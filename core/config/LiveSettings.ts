@@ -199,7 +199,9 @@ const makeCarryOut = Effect.fnUntraced(function* (current: () => Config) {
     yield* fleet.change(
       {
         removed: [...nodes.removed, ...nodes.changed, ...(hadLocal && !hasLocal ? [config.local.name] : [])],
-        added: [...added, ...(local !== undefined && hasLocal && !hadLocal ? [local.node] : [])]
+        added: [...added, ...(local !== undefined && hasLocal && !hadLocal ? [local.node] : [])],
+        // As after a start: canaries and groups go by it.
+        order: [...config.nodes.map(({ name }) => name), config.local.name]
       },
       swap
     )

@@ -76,6 +76,7 @@ export interface ManagedNode {
 export interface NodesChange {
   readonly removed: ReadonlyArray<string>
   readonly added: ReadonlyArray<ManagedNode>
+  readonly order?: ReadonlyArray<string>
 }
 
 export class Fleet extends Context.Service<
@@ -152,7 +153,10 @@ const makeChange = ({ around, guard: guardOptions, members, poller, registry }: 
     return { name: entry.name, member, added, begin: Scope.provide(begin, scope) }
   })
 
-  const change = Effect.fn("Fleet.change")(function* ({ added, removed }: NodesChange, applied: () => void) {
+  const change = Effect.fn("Fleet.change")(function* (
+    { added, order = [], removed }: NodesChange,
+    applied: () => void
+  ) {
     const isRoom = ({ entry: { name } }: ManagedNode) => removed.includes(name) || !members.has(name)
     const fitting = added.filter(isRoom)
     const leaving = removed.flatMap((name) => {
@@ -160,7 +164,7 @@ const makeChange = ({ around, guard: guardOptions, members, poller, registry }: 
       return member === undefined ? [] : [{ name, member }]
     })
     const joining = yield* Effect.forEach(fitting, prepare)
-    yield* registry.replace({ removed, added: fitting.map(({ entry }) => entry) }, (state) => {
+    yield* registry.replace({ removed, added: fitting.map(({ entry }) => entry), order }, (state) => {
       for (const { name } of leaving) members.delete(name)
       for (const { added: tell, member, name } of joining) {
         members.set(name, member)

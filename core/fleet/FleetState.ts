@@ -167,13 +167,18 @@ const goneChanges = ({ entry, processes }: NodeState): ReadonlyArray<FleetChange
 export interface Replacement {
   readonly removed: ReadonlyArray<string>
   readonly added: ReadonlyArray<NodeEntry>
+  /** Names, in the order that the nodes have from then on; others are behind them. Default: as they came. */
+  readonly order?: ReadonlyArray<string>
 }
 
 /** All of it in one transition: nobody sees a part. */
-export const replaceNodes = (state: FleetState, { added, removed }: Replacement, nowMs: number): Transition => {
+export const replaceNodes = (
+  state: FleetState,
+  { added, order = [], removed }: Replacement,
+  nowMs: number
+): Transition => {
   const names = new Set(removed)
   const gone = Array.from(names).flatMap((name) => state.nodes.get(name) ?? [])
-  if (gone.length + added.length === 0) return { state, events: [] }
   const less = number({ ...state, nodes: state.nodes.withoutAll(names) }, gone.flatMap(goneChanges), nowMs)
   let after = less.state
   const more = added.map((entry) => {
@@ -181,7 +186,7 @@ export const replaceNodes = (state: FleetState, { added, removed }: Replacement,
     after = step.state
     return step.events
   })
-  return { state: after, events: [...less.events, ...more.flat()] }
+  return { state: { ...after, nodes: after.nodes.inOrder(order) }, events: [...less.events, ...more.flat()] }
 }
 
 /**

@@ -54,6 +54,15 @@ export class NodeMap<V> implements ReadonlyMap<string, V> {
     return NodeMap.of(Array.from(this).filter(([name]) => !names.has(name)))
   }
 
+  /** The named ones first, in that order, and the others behind them as they were. */
+  inOrder(names: ReadonlyArray<string>): NodeMap<V> {
+    const places = new Map(names.map((name, place) => [name, place]))
+    const placeOf = (name: string) => places.get(name) ?? names.length
+    const before = Array.from(this)
+    const after = before.toSorted(([one], [other]) => placeOf(one) - placeOf(other))
+    return before.every(([name], i) => after[i]?.[0] === name) ? this : NodeMap.of(after)
+  }
+
   get size(): number {
     return this.places.size
   }

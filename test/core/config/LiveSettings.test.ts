@@ -83,8 +83,8 @@ describe("a reload", () => {
       whole.told.splice(0)
       whole.text =
         `[log]\nlevel = "debug"\n[poll]\ninterval = "7s"\n[auth]\nlogins_at_once = 9\npublic_metrics = true\n` +
-        node("kept") +
         node("changed", 'environment = "new"\n') +
+        node("kept") +
         node("fresh") +
         program("one")
       const report = yield* settings.reload
@@ -96,7 +96,7 @@ describe("a reload", () => {
         applied: ["log.level", "auth.public_metrics"],
         needs_restart: ["poll.interval", "poll.jitter", "auth.logins_at_once"]
       })
-      assert.deepStrictEqual(yield* names, ["kept", "changed", "fresh", "local"])
+      assert.deepStrictEqual(yield* names, ["changed", "kept", "fresh", "local"])
       const told = whole.told.flatMap((event) =>
         "seq" in event ? [`${event.type} ${"node" in event ? event.node : ""}`] : []
       )
