@@ -7,6 +7,7 @@
  */
 import { closeSync, mkdirSync, openSync } from "node:fs"
 import { dirname, resolve } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { Effect, Layer, Redacted, Result, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { parseDatabaseUrl } from "../core/storage/DatabaseUrl.ts"
@@ -23,6 +24,8 @@ export interface NodeDatabaseOptions {
   readonly statementTimeoutMs?: number
   /** Default 15,000. */
   readonly transactionTimeoutMs?: number
+  /** Refuses a file that somebody else has opened so, in this process or another. Default false. */
+  readonly alone?: boolean
 }
 
 /** The URL, or the file that it names, cannot be used. The message names the file, and never a password. */
@@ -49,9 +52,42 @@ export const layer = (options: NodeDatabaseOptions): Layer.Layer<SqlClient.SqlCl
       if (url.success._tag === "Memory") return opened(":memory:", acquireTimeoutMs)
       const filename = resolve(url.success.path)
       yield* makeFile(filename)
+      if (options.alone === true) yield* claim(filename)
       return opened(filename, acquireTimeoutMs)
     })
   )
+
+/**
+ * Holds a lock of SQLite's on an empty file beside it, which the system takes back however the process ends. What reads
+ * or writes the database itself does not meet it.
+ */
+const claim = (filename: string) =>
+  Effect.acquireRelease(
+    Effect.andThen(
+      makeFile(filename + claimEnding),
+      Effect.try({
+        try: () => {
+          const lock = new DatabaseSync(filename + claimEnding)
+          try {
+            lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
+          } catch (cause) {
+            lock.close()
+            throw cause
+          }
+          return lock
+        },
+        catch: (cause) =>
+          new DatabaseUnusable({
+            detail: / locked/.test(messageOf(cause))
+              ? `another console uses ${filename}; several need a PostgreSQL`
+              : `cannot lock ${filename + claimEnding}: ${messageOf(cause)}`
+          })
+      })
+    ),
+    (lock) => Effect.sync(() => lock.close())
+  )
+
+const claimEnding = "-console"
 
 // What waits for the lock of another process holds the connection: not longer than others wait for that.
 const opened = (filename: string, acquireTimeoutMs: number) =>

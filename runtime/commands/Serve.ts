@@ -108,6 +108,7 @@ const portsOf = (config: Config) => {
     NodeProcessStats.layer,
     NodeDatabase.layer({
       url: database.url,
+      alone: true,
       connectionsMax: database.connectionsMax,
       acquireTimeoutMs: Duration.toMillis(database.acquireTimeout),
       statementTimeoutMs: Duration.toMillis(database.statementTimeout),

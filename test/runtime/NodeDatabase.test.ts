@@ -145,6 +145,28 @@ const bus = EventBus.layer({
   handlerTimeoutMs: 1_000
 })
 
+describe("a database on a file for one console", () => {
+  it.live("is refused to a second one until the first has ended, and to nobody else", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryFolder, "muster.db")
+      const url = Redacted.make(`sqlite:${path}`)
+      const alone = Layer.build(Layer.fresh(NodeDatabase.layer({ url, alone: true })))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* alone
+          assert.strictEqual(
+            yield* messageOf(alone),
+            `database.url: another console uses ${path}; several need a PostgreSQL`
+          )
+          yield* Effect.scoped(Effect.flatMap(open(`sqlite:${path}`), write))
+        })
+      )
+      assert.strictEqual(yield* messageOf(alone), "success")
+      assert.strictEqual(modeOf(`${path}-console`), "600")
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a database on PostgreSQL", () => {
   itPostgres("may be away at the start, and come, go and come back", (url) =>
     Effect.gen(function* () {
