@@ -82,11 +82,12 @@ const benchmark = (name: string, hasFaults: boolean): Benchmark => ({
     const whole = timed(() => run(seconds.start + seconds.measured, hasFaults, false))
     const ms = whole.ms - start.ms
     const steps = whole.value.steps - start.value.steps
+    const shares = sharesOf(run(seconds.start + seconds.told, hasFaults, true))
     const virtualMs = whole.value.virtualMs - start.value.virtualMs
     console.log(
       `  the start takes ${start.value.steps} steps and ${Math.round(start.ms)} ms; then ` +
-        `${Math.round((1_000 * steps) / virtualMs)} steps for a virtual second, ${((ms * 1_000) / steps).toFixed(2)} µs ` +
-        `for a step; where they are taken: ${sharesOf(run(seconds.start + seconds.told, hasFaults, true))}`
+        `${Math.round((1_000 * steps) / virtualMs)} steps for a virtual second, ` +
+        `${((ms * 1_000) / steps).toFixed(2)} µs for a step; where they are taken: ${shares}`
     )
     return { value: virtualMs / ms, unit: "virtual s/s" }
   })

@@ -30,8 +30,8 @@ const nothing: Around = (app) => app
 /**
  * Whatever is answered, refusals and errors included, has the id, the security headers and those of CORS. Errors become
  * answers within the audit, which sees how each attempt ended; and once more around it, should it fail by itself.
- * Queries and bodies are looked at after the authentication, so that the same credentials have the same verdict whatever is sent
- * with them.
+ * Queries and bodies are looked at after the authentication, so that the same credentials have the same verdict
+ * whatever is sent with them.
  */
 export const middleware = <E, R>(
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,

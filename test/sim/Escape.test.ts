@@ -79,7 +79,10 @@ describe("an escape", () => {
     const rejections: Array<unknown> = []
     const note = (reason: unknown) => void rejections.push(reason)
     process.on("unhandledRejection", note)
-    for (const make of [() => Promise.reject(new Error("no")), () => Promise.all([1, 2])]) {
+    for (const make of [
+      () => Promise.reject(new Error("no")),
+      () => Promise.all([Promise.resolve(1), Promise.resolve(2)])
+    ]) {
       assert.strictEqual(Sim.run(Effect.tryPromise(make)).outcome, "escaped")
     }
     // Node tells of them when it has done all else.
