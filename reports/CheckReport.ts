@@ -166,5 +166,10 @@ export const replayLine = ({ shrunkToken, token }: FailureReport): string | unde
 }
 
 /** What is told about a failure: what went wrong, how it came about, and how to see it again. */
-export const failureLines = (failure: FailureReport): string =>
-  [failure.message, failure.story, replayLine(failure) ?? ""].filter((part) => part !== "").join("\n")
+export const failureLines = (failure: FailureReport): string => {
+  const { message, story } = failure
+  // A story of nothing but its end says the same again.
+  return [message, story === `=> ${message}` ? "" : story, replayLine(failure) ?? ""]
+    .filter((part) => part !== "")
+    .join("\n")
+}

@@ -85,6 +85,12 @@ describe("JUnit XML", () => {
     assert.strictEqual(found?.text, `${message}\n${story}\nreplay: npx muster replay m2.P2.shrunk`)
   })
 
+  it("says only once what a story of one line says again", () => {
+    const once = failed("P1", { message: "it differs", story: "=> it differs" })
+    const found = suiteOf(report([once])).cases[0]?.children[0]
+    assert.strictEqual(found?.text, "it differs\nreplay: npx muster replay m2.P2.shrunk")
+  })
+
   it("says which sweep it was", () => {
     const of = (changes: Partial<CheckReport>) =>
       suiteOf(report([property("P1"), property("P2")], changes)).suite.children[0]?.children.map(({ attributes }) =>

@@ -146,7 +146,7 @@ const bus = EventBus.layer({
 })
 
 describe("a database on a file for one console", () => {
-  it.live("is refused to a second one until the first has ended, and to nobody else", () =>
+  it.effect("is refused to a second one until the first has ended, and to nobody else", () =>
     Effect.gen(function* () {
       const path = join(yield* temporaryFolder, "muster.db")
       const url = Redacted.make(`sqlite:${path}`)

@@ -1,7 +1,7 @@
 /** What a program leaves behind is named, with who took it; what was given back, or died with its host, is not. */
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Ref, Result, Semaphore, Stream } from "effect"
+import { Deferred, Effect, Fiber, Pool, Ref, Result, Semaphore, Stream } from "effect"
 import * as Sim from "../../sim/Sim.ts"
 
 const source = readFileSync(new URL(import.meta.url), "utf8").split("\n")
@@ -98,10 +98,13 @@ describe("no leak is", () => {
     for (const seed of seeds) assert.deepStrictEqual(leaksOf(program, seed), [])
   })
 
-  it("a permit that a stream of Effect drops with its semaphore", () => {
+  it("a permit that a stream or a pool of Effect drops with its semaphore", () => {
     const programs = [
       Stream.range(1, 3).pipe(Stream.flatMap(Stream.make, { concurrency: 2 }), Stream.runDrain),
-      Stream.range(1, 3).pipe(Stream.mapEffect(Effect.succeed, { concurrency: 2, unordered: true }), Stream.runDrain)
+      Stream.range(1, 3).pipe(Stream.mapEffect(Effect.succeed, { concurrency: 2, unordered: true }), Stream.runDrain),
+      Effect.scoped(
+        Effect.flatMap(Pool.make({ acquire: Effect.succeed(1), size: 2 }), (pool) => Effect.scoped(Pool.get(pool)))
+      )
     ]
     for (const program of programs)
       for (const seed of seeds.slice(0, 20)) assert.deepStrictEqual(leaksOf(program, seed), [])

@@ -199,7 +199,7 @@ describe("a backup", () => {
     })
   )
 
-  it.live("never replaces the database itself, by whatever name", () =>
+  it.effect("never replaces the database itself, by whatever name", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const url = sqliteIn(folder)
